@@ -1,0 +1,2 @@
+//! The contract of Hansa.
+pub mod pb;
