@@ -1,1 +1,37 @@
-//! hansa-journal
+//! Durable order of bytes. Knows positions and commits, not networks.
+//!
+//! ```text
+//!  position     0      1   2   3   4   5
+//!             ORIGIN [ A | B | C | D ] (next append)
+//!                              ^   ^
+//!                       released   tail           always: released <= tail, and the tail is durable
+//! ```
+//!
+//! * **J1** positions are contiguous from 1 and never reused.
+//! * **J2** a commit is all or nothing.
+//! * **J3** an append names the tail it expects, or is refused.
+//! * **J4** only durable commits are released; only released commits are read by others or acknowledged.
+//! * **J5** what is read back is verified: format version, length, CRC-32C, chain.
+//! * **J6** after a storage error the journal accepts nothing more until it is reopened.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `position.rs` | what a position is |
+//! | `commit.rs` | what a commit is, and the chain that tells two histories apart |
+//! | `journal.rs` | the contract of an engine |
+//! | `segment.rs` | engine 1: append-only segment files |
+//! | `machine.rs` | what a service supplies: decide, settle, replay |
+//! | `writer.rs` | the one loop: drain, decide, append, settle, release, answer |
+//! | `reader.rs`, `ring.rs` | reading released commits after a cursor, recent ones from memory |
+//! | `conformance.rs` | (test-util) the suite every engine passes |
+//! | `faulty.rs` | (test-util) a journal that fails, stalls or loses its reply on demand |
+
+mod commit;
+mod journal;
+mod machine;
+mod position;
+
+pub use commit::{Chain, Commit, Draft, JournalId};
+pub use journal::{AppendError, Journal, ReadError, ReadLimit};
+pub use machine::{Decision, Fault, Machine, Refused, Slot};
+pub use position::Position;

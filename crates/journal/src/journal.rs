@@ -1,0 +1,93 @@
+//! The contract of an engine: J1 to J6 of the crate's documentation.
+
+use async_trait::async_trait;
+
+use crate::{Chain, Commit, Draft, JournalId, Position};
+
+/// An append-only sequence of commits, one writer at a time.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Which journal this is.
+    fn identity(&self) -> JournalId;
+
+    /// The position before the oldest commit kept; [`Position::ORIGIN`] while nothing was trimmed.
+    fn oldest(&self) -> Position;
+
+    /// The last durable position and the chain value there.
+    fn tail(&self) -> (Position, Chain);
+
+    /// Makes the drafts durable, in order, right after `expected_tail`, all or none, and returns them
+    /// as commits.
+    async fn append(
+        &self,
+        expected_tail: Position,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Commit>, AppendError>;
+
+    /// Durable commits after a position, oldest first, verified; empty at the tail. Returns at least
+    /// one commit where there is one, however large.
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Commit>, ReadError>;
+}
+
+/// How much to read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimit {
+    /// Most commits.
+    pub commits: usize,
+    /// Most bytes of `meta` and `body`; the first commit comes whatever its size.
+    pub bytes: usize,
+}
+
+/// Why an append was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The journal has another tail (J3). Nothing was written.
+    #[error("the journal ends at {tail}, not at {expected}")]
+    Conflict {
+        /// What the caller expected.
+        expected: Position,
+        /// Where it ends.
+        tail: Position,
+    },
+    /// No space. Nothing was written; later appends may succeed.
+    #[error("no space left for the journal")]
+    Full,
+    /// Perhaps written: nobody can say until the journal is reopened.
+    #[error("the outcome of the append is not known")]
+    OutcomeUnknown(#[source] std::io::Error),
+    /// Storage failed, or had failed before (J6).
+    #[error("the journal's storage failed")]
+    Storage(#[source] std::io::Error),
+}
+
+/// Why commits could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Nothing so old is kept.
+    #[error("nothing is kept up to {oldest}")]
+    Expired {
+        /// The position before the oldest commit kept.
+        oldest: Position,
+    },
+    /// The position is ahead of the tail.
+    #[error("the journal ends at {tail}")]
+    Ahead {
+        /// Where it ends.
+        tail: Position,
+    },
+    /// What was read back is not what was written (J5).
+    #[error("damaged journal: {what} in {file} at offset {offset}, position {position}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Byte offset of the record.
+        offset: u64,
+        /// Position of the record, as far as known.
+        position: Position,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Reading failed.
+    #[error("reading the journal failed")]
+    Storage(#[source] std::io::Error),
+}

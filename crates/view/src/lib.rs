@@ -1,0 +1,1 @@
+//! hansa-view
