@@ -1,1 +1,40 @@
-//! hansa-view
+//! A view: keys and values in sled that know which position of which journal they stand at.
+//!
+//! The journal is the truth, a view can be thrown away. So nothing here is ever fsynced on the write
+//! path, and whatever is wrong with a view (missing, another format, another journal, damaged) has one
+//! answer: empty it and let the writer replay.
+//!
+//! * One tree. `settle` writes all keys of a batch, the position and the chain value in **one** sled
+//!   batch: after a crash the view stands at some position, never between two.
+//! * Readers hold a lock that `settle` takes for writing: a read of several keys never sees half a
+//!   commit.
+//! * Keys never begin with a zero byte: that one is the view's own.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `store.rs` | how a view is opened, emptied and read |
+//! | `staging.rs` | what the writer decides against before it is durable |
+
+mod staging;
+mod store;
+
+pub use staging::Staging;
+pub use store::{Opening, ReadView, View, ViewError};
+
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// Reading keys, in a view or in one with staged changes on top.
+pub trait Keys {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError>;
+
+    /// Keys that begin with `prefix`, ascending, after the key `after` (exclusive) where one is given,
+    /// at most `limit`.
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError>;
+}

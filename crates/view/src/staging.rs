@@ -1,0 +1,231 @@
+//! What the writer decides against: the view, what its batch has staged, and what the command at hand
+//! has staged, the latest on top.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use hansa_journal::{Chain, Position};
+
+use crate::{Entry, Keys, View, ViewError};
+
+/// Keys to write; `None` deletes.
+type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// A view with changes that are not durable yet.
+pub struct Staging {
+    view: Arc<View>,
+    batch: Changes,
+    command: Changes,
+}
+
+impl Staging {
+    /// Nothing staged.
+    pub fn new(view: Arc<View>) -> Staging {
+        Staging { view, batch: Changes::new(), command: Changes::new() }
+    }
+
+    /// Stages a value.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        debug_assert!(key.first().is_some_and(|byte| *byte != 0), "keys begin with a prefix");
+        self.command.insert(key, Some(value));
+    }
+
+    /// Stages that a key is no more.
+    pub fn delete(&mut self, key: &[u8]) {
+        self.command.insert(key.to_vec(), None);
+    }
+
+    /// What the command staged joins the batch.
+    pub fn keep(&mut self) {
+        self.batch.append(&mut self.command);
+    }
+
+    /// Forgets what the command staged since the last `keep`.
+    pub fn undo(&mut self) {
+        self.command.clear();
+    }
+
+    /// Forgets the whole batch: it was not written.
+    pub fn discard(&mut self) {
+        self.command.clear();
+        self.batch.clear();
+    }
+
+    /// Writes the batch, which is durable in the journal up to `position`, to the view.
+    pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
+        debug_assert!(self.command.is_empty(), "a command was neither kept nor undone");
+        self.view.settle(std::mem::take(&mut self.batch).into_iter(), position, chain)
+    }
+
+    /// Where the view itself stands.
+    pub fn applied(&self) -> Result<(Position, Chain), ViewError> {
+        self.view.mark()
+    }
+
+    /// Empties the view, and forgets what was staged.
+    pub fn reset(&mut self) -> Result<(), ViewError> {
+        self.discard();
+        self.view.reset()
+    }
+
+    fn staged(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        self.command.get(key).or_else(|| self.batch.get(key))
+    }
+}
+
+impl Keys for Staging {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+        match self.staged(key) {
+            Some(staged) => Ok(staged.clone()),
+            None => self.view.get(key),
+        }
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        let start = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        let mut staged: BTreeMap<&[u8], &Option<Vec<u8>>> = BTreeMap::new();
+        for layer in [&self.batch, &self.command] {
+            let range = layer.range::<[u8], _>((start, Bound::Unbounded));
+            staged.extend(
+                range
+                    .take_while(|(key, _)| key.starts_with(prefix))
+                    .map(|(key, value)| (key.as_slice(), value)),
+            );
+        }
+        if staged.is_empty() {
+            return self.view.scan(prefix, after, limit);
+        }
+        // Each staged key hides at most one stored key, so this many are enough to fill the page.
+        let enough = limit.saturating_add(staged.len());
+        let stored = self.view.scan(prefix, after, enough)?;
+        // Past the last stored key that was looked at, nothing is known of the view.
+        let horizon = (stored.len() == enough).then(|| stored[enough - 1].0.clone());
+        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
+        for (key, value) in staged {
+            match value {
+                Some(value) if horizon.as_deref().is_none_or(|horizon| key <= horizon) => {
+                    merged.insert(key.to_vec(), value.clone());
+                }
+                Some(_) => {}
+                None => {
+                    merged.remove(key);
+                }
+            }
+        }
+        Ok(merged.into_iter().take(limit).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use hansa_journal::JournalId;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u8, u8),
+        Delete(u8),
+        Keep,
+        Undo,
+        Settle,
+        Discard,
+        Scan { after: Option<u8>, limit: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..12u8, any::<u8>()).prop_map(|(key, value)| Step::Put(key, value)),
+            2 => (0..12u8).prop_map(Step::Delete),
+            2 => Just(Step::Keep),
+            1 => Just(Step::Undo),
+            2 => Just(Step::Settle),
+            1 => Just(Step::Discard),
+            3 => (proptest::option::of(0..12u8), 0..8usize)
+                .prop_map(|(after, limit)| Step::Scan { after, limit }),
+        ]
+    }
+
+    fn key(number: u8) -> Vec<u8> {
+        vec![b'k', number]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Staging, keeping, undoing and settling in any order reads like three plain maps.
+        #[test]
+        fn reads_like_maps(steps in prop::collection::vec(step(), 1..60)) {
+            let directory = tempfile::tempdir().unwrap();
+            let identity = JournalId::from_bytes([1; 16]);
+            let (view, _) = View::open(directory.path(), 1, identity).unwrap();
+            let view = Arc::new(view);
+            let mut staging = Staging::new(Arc::clone(&view));
+            let mut settled: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+            let mut kept = settled.clone();
+            let mut now = settled.clone();
+            let mut position = Position::ORIGIN;
+            for step in steps {
+                match step {
+                    Step::Put(number, value) => {
+                        staging.put(key(number), vec![value]);
+                        now.insert(key(number), vec![value]);
+                    }
+                    Step::Delete(number) => {
+                        staging.delete(&key(number));
+                        now.remove(&key(number));
+                    }
+                    Step::Keep => {
+                        staging.keep();
+                        kept = now.clone();
+                    }
+                    Step::Undo => {
+                        staging.undo();
+                        now = kept.clone();
+                    }
+                    Step::Settle => {
+                        staging.keep();
+                        position = position.next();
+                        staging.settle(position, Chain::from_bytes([2; 32])).unwrap();
+                        settled = now.clone();
+                        kept = now.clone();
+                        prop_assert_eq!(staging.applied().unwrap().0, position);
+                    }
+                    Step::Discard => {
+                        staging.discard();
+                        now = settled.clone();
+                        kept = settled.clone();
+                    }
+                    Step::Scan { after, limit } => {
+                        let after = after.map(key);
+                        let expected: Vec<_> = now
+                            .iter()
+                            .filter(|(found, _)| after.as_ref().is_none_or(|after| *found > after))
+                            .take(limit)
+                            .map(|(key, value)| (key.clone(), value.clone()))
+                            .collect();
+                        let found = staging.scan(b"k", after.as_deref(), limit).unwrap();
+                        prop_assert_eq!(found, expected);
+                    }
+                }
+                for number in 0..12 {
+                    let found = staging.get(&key(number)).unwrap();
+                    prop_assert_eq!(found.as_ref(), now.get(&key(number)));
+                }
+                let visible = view.read(|keys| keys.scan(b"k", None, 100)).unwrap();
+                let expected: Vec<_> = settled.clone().into_iter().collect();
+                prop_assert_eq!(visible, expected);
+            }
+        }
+    }
+}
