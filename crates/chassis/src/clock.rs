@@ -1,0 +1,64 @@
+//! What time is it: the only file that reads a clock. Everything else is handed a time, a function
+//! that returns one, or a [`Stopwatch`].
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Microseconds since 1970-01-01T00:00:00Z by the clock on the wall, which can be set back: for
+/// stamps that people read, never for measuring how long something took.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+pub fn now_micros() -> i64 {
+    let micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i128::try_from(since.as_micros()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_micros()).unwrap_or(i128::MAX),
+    };
+    i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// How long something takes, by a clock that only goes forward.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch {
+    started: Instant,
+}
+
+impl Stopwatch {
+    /// Starts now.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    /// The time since the start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What is left of `limit`; zero once it has passed.
+    #[must_use]
+    pub fn left_of(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_is_in_microseconds_of_this_century() {
+        let of_2020 = 1_577_836_800_000_000;
+        let of_2100 = 4_102_444_800_000_000;
+        assert!((of_2020..of_2100).contains(&now_micros()));
+    }
+
+    #[test]
+    fn a_stopwatch_never_goes_back_and_a_passed_limit_leaves_nothing() {
+        let stopwatch = Stopwatch::start();
+        let first = stopwatch.elapsed();
+        assert!(stopwatch.elapsed() >= first);
+        assert_eq!(stopwatch.left_of(Duration::ZERO), Duration::ZERO);
+        assert!(stopwatch.left_of(Duration::from_secs(3600)) > Duration::from_secs(3500));
+    }
+}

@@ -1,0 +1,199 @@
+//! How a process listens, and how its server ends.
+//!
+//! [`serve`] speaks gRPC (HTTP/2) and gRPC-Web (HTTP/1 or HTTP/2) on one port, with health and
+//! reflection beside the services it is given. It ends in one of three ways, and in each of them no
+//! connection and no call of it is left when it returns:
+//!
+//! - **drained**: asked to drain, it becomes NOT_SERVING, stops accepting and lets open calls end.
+//!   Services end their own streams when [`Shutdown::drained`] says so.
+//! - **deadline**: what has not ended by `drain_deadline` is dropped.
+//! - **killed**: everything is dropped at once.
+//!
+//! There is no TLS and no authentication yet, so nothing but loopback is listened on.
+//!
+//! The size of a received message is limited where each service is made (`max_decoding_message_size`;
+//! tonic's default, 4 MiB, is meant): the server sees only frames.
+
+mod calls;
+mod connections;
+mod origin;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+pub use crate::config::ServeOptions;
+use crate::health::Health;
+use crate::shutdown::Shutdown;
+use connections::Connections;
+
+/// What one process takes on. Beyond these it says RESOURCE_EXHAUSTED or lets callers wait; it never
+/// grows without bound.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Connections at once; more wait in the system's backlog
+    #[arg(
+        long,
+        env = "HANSA_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 4096,
+        value_parser = at_least_one
+    )]
+    pub max_connections: usize,
+
+    /// Calls at once on one connection, streams included; HTTP/2 clients hold further ones back
+    #[arg(
+        long,
+        env = "HANSA_MAX_STREAMS_PER_CONNECTION",
+        value_name = "COUNT",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub max_streams_per_connection: u32,
+
+    /// Calls at once that have not begun to answer; more are refused with RESOURCE_EXHAUSTED. A
+    /// stream counts only until it answers
+    #[arg(
+        long,
+        env = "HANSA_MAX_WAITING_CALLS",
+        value_name = "COUNT",
+        default_value_t = 8192,
+        value_parser = at_least_one
+    )]
+    pub max_waiting_calls: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_connections: 4096, max_streams_per_connection: 1000, max_waiting_calls: 8192 }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Others could reach it, and nothing would ask who they are.
+    #[error(
+        "{address} can be reached from other machines, and there is neither TLS nor authentication \
+         yet: listen on 127.0.0.1 or [::1]"
+    )]
+    NotLoopback {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The system refused.
+    #[error("cannot listen on {address}")]
+    Refused {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It was handed a listener that it must not serve, or one of unknown address.
+    #[error("this listener cannot be served")]
+    Listener(#[from] BindError),
+    /// The listener does not know its address.
+    #[error("the listener has no address")]
+    Address(#[source] io::Error),
+    /// The service descriptions could not be read.
+    #[error("the descriptor set of the services is damaged")]
+    Descriptors(#[source] tonic_reflection::server::Error),
+}
+
+/// Listens on a loopback address; port 0 lets the system choose. Returns the address it got.
+pub async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
+    require_loopback(address)?;
+    let refused = |source| BindError::Refused { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+fn require_loopback(address: SocketAddr) -> Result<(), BindError> {
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(BindError::NotLoopback { address })
+}
+
+/// Serves until the shutdown ends it; see the top of this file for how. Dropping the future is a kill
+/// that nobody waits for.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    health: Health,
+    descriptor_set: &'static [u8],
+    options: ServeOptions,
+    shutdown: Shutdown,
+) -> Result<(), ServeError> {
+    require_loopback(listener.local_addr().map_err(ServeError::Address)?)?;
+    let routes = with_own_services(routes, &health, descriptor_set).await?;
+    let connections = Connections::new(routes, &options.limits);
+
+    tokio::select! {
+        () = connections.accept(&listener) => {}
+        () = shutdown.stopping() => {}
+    }
+    if shutdown.is_killed() {
+        drop(listener);
+        connections.drop_all().await;
+        return Ok(());
+    }
+    health.drain().await;
+    health.end_watches().await;
+    drop(listener);
+    drain(connections, options.drain_deadline, &shutdown).await;
+    Ok(())
+}
+
+async fn drain(connections: Connections, deadline: Duration, shutdown: &Shutdown) {
+    connections.stop();
+    tokio::select! {
+        () = connections.ended() => return,
+        () = tokio::time::sleep(deadline) => {
+            tracing::warn!(?deadline, open = connections.open(), "dropping what has not ended");
+        }
+        () = shutdown.killed() => {}
+    }
+    connections.drop_all().await;
+}
+
+/// Adds health v1 and reflection, v1 and v1alpha, to the services.
+async fn with_own_services(
+    routes: Routes,
+    health: &Health,
+    descriptor_set: &'static [u8],
+) -> Result<Routes, ServeError> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(descriptor_set)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes
+        .add_service(health.service().await)
+        .add_service(reflection().build_v1().map_err(ServeError::Descriptors)?)
+        .add_service(reflection().build_v1alpha().map_err(ServeError::Descriptors)?)
+        .prepare())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! One call: whether there is room for it, and how long the caller waits for its answer to begin.
+//!
+//! A call counts until its answer begins, which for a stream is at once: streams are limited per
+//! connection and by the services. The same holds for the caller's deadline (`grpc-timeout`): past the
+//! beginning of the answer it is the caller who ends a stream.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Request, Response};
+use tokio::sync::Semaphore;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::Service;
+
+use crate::status::Problem;
+
+/// How long a caller turned away should wait.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// The services, and the room for calls to them.
+#[derive(Debug, Clone)]
+pub(super) struct Calls {
+    routes: Routes,
+    places: Arc<Semaphore>,
+    places_max: usize,
+}
+
+impl Calls {
+    pub(super) fn new(routes: Routes, places_max: usize) -> Self {
+        let places = Arc::new(Semaphore::new(places_max.min(Semaphore::MAX_PERMITS)));
+        Self { routes, places, places_max }
+    }
+
+    pub(super) async fn answer(
+        mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Infallible> {
+        let Ok(_place) = self.places.clone().try_acquire_owned() else {
+            return Ok(too_many(self.places_max).into_status().into_http());
+        };
+        let Some(limit) = deadline(request.headers()) else {
+            return self.routes.call(request).await;
+        };
+        match tokio::time::timeout(limit, self.routes.call(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Ok(too_late().into_status().into_http()),
+        }
+    }
+}
+
+fn too_many(places_max: usize) -> Problem {
+    Problem::new(Code::ResourceExhausted, "QUEUE_FULL", "too many calls wait for an answer")
+        .retry_after(RETRY_AFTER)
+        .quota("calls", format!("at most {places_max} wait at once"))
+}
+
+fn too_late() -> Problem {
+    Problem::new(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", "the caller's deadline has passed")
+        .retryable(true)
+        .side_effects_unknown()
+}
+
+/// The caller's deadline: at most eight digits and a unit. One that is malformed is none, as gRPC asks
+/// of servers that cannot read it.
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(count * 3600)),
+        "M" => Some(Duration::from_secs(count * 60)),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use tonic::Status;
+    use tonic_types::StatusExt;
+
+    fn headers(timeout: &str) -> HeaderMap {
+        HeaderMap::from_iter([(
+            http::HeaderName::from_static("grpc-timeout"),
+            timeout.parse().unwrap(),
+        )])
+    }
+
+    #[test]
+    fn deadlines_are_read_in_every_unit() {
+        let cases = [
+            ("1H", Duration::from_secs(3600)),
+            ("2M", Duration::from_secs(120)),
+            ("3S", Duration::from_secs(3)),
+            ("99999999m", Duration::from_millis(99_999_999)),
+            ("5u", Duration::from_micros(5)),
+            ("0n", Duration::ZERO),
+        ];
+        for (text, duration) in cases {
+            assert_eq!(deadline(&headers(text)), Some(duration), "{text}");
+        }
+    }
+
+    #[test]
+    fn malformed_deadlines_are_none() {
+        for text in ["", "S", "5", "5s", "-1S", "+1S", "123456789S", "1.5S"] {
+            assert_eq!(deadline(&headers(text)), None, "{text:?}");
+        }
+        assert_eq!(deadline(&HeaderMap::new()), None);
+    }
+
+    async fn answer(calls: Calls, headers: HeaderMap) -> Status {
+        let mut request = Request::new(Body::empty());
+        *request.headers_mut() = headers;
+        *request.uri_mut() = "/slow".parse().unwrap();
+        let answer = calls.answer(request).await.unwrap();
+        Status::from_header_map(answer.headers()).unwrap()
+    }
+
+    fn never() -> Routes {
+        let router = Routes::default().into_axum_router();
+        Routes::from(router.fallback_service(tower::service_fn(|_| std::future::pending())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_given_up_at_the_callers_deadline() {
+        let status = answer(Calls::new(never(), 1), headers("50m")).await;
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().metadata["side_effects"], "unknown");
+    }
+
+    #[tokio::test]
+    async fn calls_beyond_the_limit_are_refused_at_once() {
+        let calls = Calls::new(never(), 1);
+        let waiting = tokio::spawn(calls.clone().answer(Request::new(Body::empty())));
+        while calls.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let status = answer(calls, HeaderMap::new()).await;
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().metadata["side_effects"], "none");
+        assert!(details.retry_info().is_some());
+        waiting.abort();
+    }
+}
