@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::Position;
+use crate::limits::COMMIT_BYTES;
 
 /// Identity of a journal: random, made once when it is created.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +82,11 @@ impl Draft {
     /// Bytes it carries.
     pub fn size(&self) -> usize {
         self.meta.len() + self.body.len()
+    }
+
+    /// Whether it is small enough to be a commit: [`COMMIT_BYTES`].
+    pub fn fits(&self) -> bool {
+        self.size() <= COMMIT_BYTES
     }
 }
 

@@ -49,6 +49,14 @@ pub enum AppendError {
         /// Where it ends.
         tail: Position,
     },
+    /// A draft is over the limit of one commit. Nothing was written.
+    #[error("a commit of {bytes} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Bytes of the draft.
+        bytes: usize,
+        /// The most there may be.
+        limit: usize,
+    },
     /// No space. Nothing was written; later appends may succeed.
     #[error("no space left for the journal")]
     Full,

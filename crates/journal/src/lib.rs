@@ -27,11 +27,23 @@
 //! | `faulty.rs` | (test-util) a journal that fails, stalls or loses its reply on demand |
 
 mod commit;
+#[cfg(feature = "test-util")]
+pub mod conformance;
+#[cfg(feature = "test-util")]
+pub mod faulty;
 mod journal;
+pub mod limits;
 mod machine;
 mod position;
+mod reader;
+mod ring;
+mod segment;
+mod writer;
 
 pub use commit::{Chain, Commit, Draft, JournalId};
 pub use journal::{AppendError, Journal, ReadError, ReadLimit};
 pub use machine::{Decision, Fault, Machine, Refused, Slot};
 pub use position::Position;
+pub use reader::{Reader, WriterGone};
+pub use segment::{Damage, OpenError, Report, SegmentJournal, SegmentOptions, Torn, dump, verify};
+pub use writer::{Pending, Started, SubmitError, Writer, WriterOptions, WriterState};

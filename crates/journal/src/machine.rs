@@ -17,7 +17,9 @@ pub trait Machine: Send + 'static {
     type Refusal: Send + 'static;
 
     /// Decides one command for the slot its commit would take, and stages the effect of a commit.
-    /// A refusal and [`Decision::Answer`] stage nothing.
+    /// A refusal and [`Decision::Answer`] leave nothing staged. That holds for a draft over the limit
+    /// too: `decide` looks at [`Draft::fits`] and refuses with [`Refused::TooLarge`]. (A machine that
+    /// returns such a draft all the same loses the whole batch: nothing of it is written.)
     fn decide(
         &mut self,
         slot: Slot,
@@ -75,6 +77,8 @@ pub enum Decision<A> {
 pub enum Refused<R> {
     /// The rules are against it.
     Rules(R),
+    /// Its draft does not [fit](Draft::fits) in a commit.
+    TooLarge,
     /// The view failed: the writer stops.
     Fault(Fault),
 }

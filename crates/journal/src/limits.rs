@@ -1,0 +1,35 @@
+//! Every limit of the journal, by name.
+
+/// Most bytes of `meta` and `body` together in one commit.
+pub const COMMIT_BYTES: usize = 1024 * 1024;
+
+/// Size at which a segment is closed and the next one begun, unless told otherwise.
+pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Records between two marks of the offset index, at most.
+pub const MARK_RECORDS: usize = 64;
+
+/// Bytes between two marks of the offset index, unless one record is larger.
+pub const MARK_BYTES: u64 = 64 * 1024;
+
+/// Commands waiting for the writer, unless told otherwise.
+pub const QUEUE: usize = 1024;
+
+/// Commands decided in one batch, unless told otherwise.
+pub const BATCH_COMMANDS: usize = 512;
+
+/// Bytes of drafts after which a batch takes no further command, unless told otherwise.
+pub const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Bytes of recent commits kept in memory for readers.
+pub const RING_BYTES: usize = 16 * 1024 * 1024;
+
+/// Commits replayed between two settles.
+pub const REPLAY_COMMITS: usize = 1024;
+
+/// Bytes replayed between two settles, unless one commit is larger.
+pub const REPLAY_BYTES: usize = 4 * 1024 * 1024;
+
+// Lengths are stored in 32 bits, and a batch must be able to hold the largest commit.
+const _: () = assert!(COMMIT_BYTES < u32::MAX as usize);
+const _: () = assert!(COMMIT_BYTES <= BATCH_BYTES && COMMIT_BYTES as u64 <= SEGMENT_BYTES);

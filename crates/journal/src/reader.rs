@@ -1,0 +1,133 @@
+//! Reading released commits after a position, and waiting for more (J4).
+//!
+//! A reader has a cursor and no queue: it reads until nothing comes, waits for the doorbell, and reads
+//! again. Recent commits come from memory, older ones from the journal off the async threads.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::{RwLock, watch};
+
+use crate::ring::Ring;
+use crate::{Chain, Commit, Journal, JournalId, Position, ReadError, ReadLimit};
+
+/// What readers may see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Released {
+    pub(crate) position: Position,
+    pub(crate) chain: Chain,
+    pub(crate) oldest: Position,
+}
+
+/// The journal until the writer ends. Only tasks of their own hold the lock while they read, so that
+/// whoever closes it never waits for a reader that is not being polled.
+pub(crate) struct OpenJournal(RwLock<Option<Arc<dyn Journal>>>);
+
+impl OpenJournal {
+    pub(crate) fn new(journal: Arc<dyn Journal>) -> OpenJournal {
+        OpenJournal(RwLock::new(Some(journal)))
+    }
+
+    /// Waits for reads under way, then lets go of the journal.
+    pub(crate) fn close(&self) {
+        drop(self.0.blocking_write().take());
+    }
+}
+
+/// The writer ended; nothing more will be released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the writer has stopped")]
+pub struct WriterGone;
+
+/// Reads released commits. Cheap to clone.
+///
+/// Nothing is released before the writer has replayed the journal into the view: until then the head
+/// is [`Position::ORIGIN`], so ask [`WriterState`](crate::WriterState) before calling a cursor too new.
+#[derive(Clone)]
+pub struct Reader {
+    identity: JournalId,
+    released: watch::Receiver<Released>,
+    ring: Arc<Ring>,
+    journal: Arc<OpenJournal>,
+}
+
+impl Reader {
+    pub(crate) fn new(
+        identity: JournalId,
+        released: watch::Receiver<Released>,
+        ring: Arc<Ring>,
+        journal: Arc<OpenJournal>,
+    ) -> Reader {
+        Reader { identity, released, ring, journal }
+    }
+
+    /// Which journal this is.
+    pub fn identity(&self) -> JournalId {
+        self.identity
+    }
+
+    /// The position before the oldest commit kept.
+    pub fn oldest(&self) -> Position {
+        self.released.borrow().oldest
+    }
+
+    /// The last released position.
+    pub fn head(&self) -> Position {
+        self.released.borrow().position
+    }
+
+    /// The chain value at a released position.
+    pub async fn chain_at(&self, position: Position) -> Result<Chain, ReadError> {
+        let released = *self.released.borrow();
+        if position == released.position {
+            return Ok(released.chain);
+        }
+        let Some(before) = position.get().checked_sub(1) else {
+            return Ok(Chain::origin(self.identity));
+        };
+        if position > released.position {
+            return Err(ReadError::Ahead { tail: released.position });
+        }
+        let one = ReadLimit { commits: 1, bytes: 0 };
+        let commits = self.read(Position::new(before), one).await?;
+        Ok(commits.first().expect("a commit stands at every released position").chain)
+    }
+
+    /// Released commits after a position, oldest first; empty at the head. At least one where there is
+    /// one, whatever the limit.
+    pub async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Commit>, ReadError> {
+        let released = *self.released.borrow();
+        let Some(available) = released.position.get().checked_sub(after.get()) else {
+            return Err(ReadError::Ahead { tail: released.position });
+        };
+        if available == 0 {
+            return Ok(Vec::new());
+        }
+        if let Some(recent) = self.ring.read(after, released.position, limit) {
+            return Ok(recent);
+        }
+        let available = usize::try_from(available).unwrap_or(usize::MAX);
+        let commits = limit.commits.clamp(1, available);
+        let journal = self.journal.clone();
+        let reading = tokio::spawn(async move {
+            let open = journal.0.read().await;
+            let closed = || ReadError::Storage(io::Error::other("the journal is closed"));
+            open.as_ref().ok_or_else(closed)?.read(after, ReadLimit { commits, ..limit }).await
+        });
+        reading.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
+    }
+
+    /// Waits until a position is released.
+    pub async fn wait_for(&self, position: Position) -> Result<(), WriterGone> {
+        let mut released = self.released.clone();
+        let reached = released.wait_for(|released| released.position >= position).await;
+        reached.map(drop).map_err(|_| WriterGone)
+    }
+
+    /// Waits until something after a position is released.
+    pub async fn beyond(&self, position: Position) -> Result<(), WriterGone> {
+        let mut released = self.released.clone();
+        let reached = released.wait_for(|released| released.position > position).await;
+        reached.map(drop).map_err(|_| WriterGone)
+    }
+}

@@ -1,0 +1,297 @@
+//! Engine 1: append-only segment files in one directory, one process at a time.
+//!
+//! ```text
+//! journal/
+//!   LOCK                        held with flock while the journal is open
+//!   identity                    format version, 16 random bytes, CRC-32C
+//!   00000000000000000001.log    records from position 1
+//!   00000000000000081234.log    records from position 81234: the active segment
+//! ```
+//!
+//! An append is one write and one `fdatasync`. A batch stands in one segment. What an append did not
+//! finish is cut off at the next open; anything else that is not what was written is refused (J5).
+
+mod directory;
+mod open;
+mod record;
+mod scan;
+mod state;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod walk;
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, RwLock};
+
+pub use open::OpenError;
+pub use verify::{Report, Torn, dump, verify};
+pub use walk::Damage;
+
+use crate::limits::{BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
+use crate::{
+    AppendError, Chain, Commit, Draft, Journal, JournalId, Position, ReadError, ReadLimit,
+};
+use directory::SegmentFile;
+use state::{Segment, State};
+use walk::Tip;
+
+/// How a segment journal is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentOptions {
+    /// Size at which a segment is closed and the next one begun, between two batches.
+    pub segment_bytes: u64,
+}
+
+impl Default for SegmentOptions {
+    fn default() -> SegmentOptions {
+        SegmentOptions { segment_bytes: SEGMENT_BYTES }
+    }
+}
+
+/// A journal in segment files. Dropping it releases the directory.
+pub struct SegmentJournal {
+    dir: PathBuf,
+    identity: JournalId,
+    options: SegmentOptions,
+    state: Arc<RwLock<State>>,
+    appender: Mutex<Appender>,
+    _lock: File,
+}
+
+/// What only the one who appends touches.
+struct Appender {
+    buffer: Vec<u8>,
+    /// J6: what failed, once something did.
+    failed: Option<String>,
+    #[cfg(test)]
+    fail_write: Option<io::ErrorKind>,
+    #[cfg(test)]
+    fail_sync: bool,
+}
+
+impl SegmentJournal {
+    /// Opens the journal in a directory, and makes it when there is none. Reads and verifies all of
+    /// it; blocking.
+    pub fn open(dir: &Path, options: SegmentOptions) -> Result<SegmentJournal, OpenError> {
+        let opened = open::open(dir)?;
+        Ok(SegmentJournal {
+            dir: dir.to_owned(),
+            identity: opened.identity,
+            options,
+            state: Arc::new(RwLock::new(opened.state)),
+            appender: Mutex::new(Appender::new()),
+            _lock: opened.lock,
+        })
+    }
+
+    fn append_batch(
+        &self,
+        expected: Position,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Commit>, AppendError> {
+        let mut appender = self.appender.lock();
+        if let Some(failed) = &appender.failed {
+            return Err(AppendError::Storage(io::Error::other(failed.clone())));
+        }
+        let tip = self.state.read().tip;
+        if tip.position != expected {
+            return Err(AppendError::Conflict { expected, tail: tip.position });
+        }
+        if let Some(draft) = drafts.iter().find(|draft| !draft.fits()) {
+            return Err(AppendError::TooLarge { bytes: draft.size(), limit: COMMIT_BYTES });
+        }
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let active = self.active_segment(&mut appender)?;
+        let commits = chained(tip, drafts);
+        appender.write(&active, &commits)?;
+        // Durable: from here on it is the journal.
+        let mut state = self.state.write();
+        for commit in &commits {
+            state.push(commit);
+        }
+        Ok(commits)
+    }
+
+    /// The segment to append to; a new one when there is none or the last is large enough.
+    fn active_segment(&self, appender: &mut Appender) -> Result<Active, AppendError> {
+        let tip = {
+            let state = self.state.read();
+            if let Some(segment) = state.segments.last()
+                && segment.end < self.options.segment_bytes
+            {
+                return Ok(Active { file: segment.file.clone(), end: segment.end });
+            }
+            state.tip
+        };
+        let named = SegmentFile::named(&self.dir, tip.position.next());
+        let created = OpenOptions::new().read(true).write(true).create_new(true).open(&named.path);
+        let file = match created {
+            Ok(file) => Arc::new(file),
+            Err(error) if is_full(&error) => return Err(AppendError::Full),
+            Err(error) => return Err(appender.fail("creating a segment", error)),
+        };
+        directory::sync(&self.dir)
+            .map_err(|error| appender.fail("syncing the directory", error))?;
+        self.state.write().segments.push(Segment::new(named, file.clone()));
+        Ok(Active { file, end: 0 })
+    }
+}
+
+/// Where the next batch goes.
+struct Active {
+    file: Arc<File>,
+    end: u64,
+}
+
+impl Appender {
+    fn new() -> Appender {
+        Appender {
+            buffer: Vec::new(),
+            failed: None,
+            #[cfg(test)]
+            fail_write: None,
+            #[cfg(test)]
+            fail_sync: false,
+        }
+    }
+
+    /// Writes a batch and makes it durable: one write, one `fdatasync`.
+    fn write(&mut self, active: &Active, commits: &[Commit]) -> Result<(), AppendError> {
+        let batch_first = commits[0].position;
+        self.buffer.clear();
+        for (index, commit) in commits.iter().enumerate() {
+            record::encode(&mut self.buffer, commit, batch_first, index + 1 == commits.len());
+        }
+        let written = self.write_buffer(active).and_then(|()| self.sync(active));
+        if self.buffer.capacity() > KEPT_BUFFER_BYTES {
+            self.buffer = Vec::new();
+        }
+        written
+    }
+
+    fn write_buffer(&mut self, active: &Active) -> Result<(), AppendError> {
+        #[cfg(test)]
+        let written = match self.fail_write.take() {
+            // Half of it arrives, as on a real disk.
+            Some(kind) => active
+                .file
+                .write_all_at(&self.buffer[..self.buffer.len() / 2], active.end)
+                .and(Err(kind.into())),
+            None => active.file.write_all_at(&self.buffer, active.end),
+        };
+        #[cfg(not(test))]
+        let written = active.file.write_all_at(&self.buffer, active.end);
+        match written {
+            Ok(()) => Ok(()),
+            Err(error) if is_full(&error) => {
+                // Back to the durable end, durably: nothing half-written may stay.
+                active.file.set_len(active.end).and_then(|()| active.file.sync_all()).map_err(
+                    |error| self.fail("cutting off a batch the full disk did not take", error),
+                )?;
+                Err(AppendError::Full)
+            }
+            Err(error) => Err(self.lose("writing a batch", error)),
+        }
+    }
+
+    fn sync(&mut self, active: &Active) -> Result<(), AppendError> {
+        #[cfg(test)]
+        if std::mem::take(&mut self.fail_sync) {
+            return Err(self.lose("syncing a batch", io::Error::other("told to fail")));
+        }
+        active.file.sync_data().map_err(|error| self.lose("syncing a batch", error))
+    }
+
+    /// J6, and nothing of the batch is there.
+    fn fail(&mut self, doing: &str, error: io::Error) -> AppendError {
+        self.failed = Some(format!("{doing} failed before: {error}"));
+        AppendError::Storage(error)
+    }
+
+    /// J6, and nobody knows how much of the batch is there.
+    fn lose(&mut self, doing: &str, error: io::Error) -> AppendError {
+        self.failed = Some(format!("{doing} failed before: {error}"));
+        AppendError::OutcomeUnknown(error)
+    }
+}
+
+/// A buffer larger than this is given back after use.
+const KEPT_BUFFER_BYTES: usize = 4 * BATCH_BYTES;
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn chained(tip: Tip, drafts: Vec<Draft>) -> Vec<Commit> {
+    let mut tip = tip;
+    let commit = |draft: Draft| {
+        let position = tip.position.next();
+        tip = Tip { position, chain: tip.chain.extended(position, &draft) };
+        let Draft { recorded_at_micros, meta, body } = draft;
+        Commit { position, chain: tip.chain, recorded_at_micros, meta, body }
+    };
+    drafts.into_iter().map(commit).collect()
+}
+
+#[async_trait]
+impl Journal for SegmentJournal {
+    fn identity(&self) -> JournalId {
+        self.identity
+    }
+
+    fn oldest(&self) -> Position {
+        Position::ORIGIN
+    }
+
+    fn tail(&self) -> (Position, Chain) {
+        let tip = self.state.read().tip;
+        (tip.position, tip.chain)
+    }
+
+    async fn append(
+        &self,
+        expected_tail: Position,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Commit>, AppendError> {
+        self.append_batch(expected_tail, drafts)
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Commit>, ReadError> {
+        let state = self.state.clone();
+        tokio::task::spawn_blocking(move || read(&state, after, limit))
+            .await
+            .map_err(|error| ReadError::Storage(io::Error::other(error)))?
+    }
+}
+
+/// Reads over the ends of segments; the lock is held to find a place, not to read.
+fn read(
+    state: &RwLock<State>,
+    after: Position,
+    limit: ReadLimit,
+) -> Result<Vec<Commit>, ReadError> {
+    let tail = state.read().tip.position;
+    if after > tail {
+        return Err(ReadError::Ahead { tail });
+    }
+    let mut found = Vec::new();
+    let mut reached = after;
+    while reached < tail {
+        let stretch = state.read().stretch(reached).expect("a record stands before the tail");
+        let full = stretch.read(reached, limit, &mut found)?;
+        reached = found.last().map_or(reached, |commit: &Commit| commit.position);
+        if full || found.len() >= limit.commits {
+            break;
+        }
+    }
+    Ok(found)
+}

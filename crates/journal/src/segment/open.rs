@@ -1,0 +1,172 @@
+//! Opening a journal: everything is verified, a torn write at the very end is cut off, and damage
+//! anywhere else is refused.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::directory::{self, SegmentFile};
+use super::state::{Segment, State};
+use super::walk::{Damage, Placed, Tip, WalkError, walk};
+use crate::{Chain, JournalId, Position};
+
+/// Why a journal was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "the journal {} is in use: most likely another process of this service is running on the \
+         same data directory; stop it, or choose another directory",
+        dir.display()
+    )]
+    Locked {
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// Not what was written.
+    #[error(
+        "damaged journal: {damage}; nothing was changed. Keep a copy of the directory, restore the \
+         file from a backup or replica, and look at the disk; `hansa journal verify` shows what is whole"
+    )]
+    Damaged {
+        /// Where and what.
+        damage: Damage,
+    },
+    /// The identity is not what was written.
+    #[error("damaged journal: {} does not hold an identity; restore it from a backup", file.display())]
+    Identity {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Segments without an identity, or nothing where a journal should be.
+    #[error("{} has no identity: it is not a journal, or a part of it is missing", dir.display())]
+    NoIdentity {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A file that looks like a segment and is none.
+    #[error("{} is not named like a segment; move it out of the journal", file.display())]
+    StrangeFile {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Storage failed.
+    #[error("cannot {action} {}", path.display())]
+    Storage {
+        /// What was tried.
+        action: &'static str,
+        /// With which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(super) fn storage(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> OpenError {
+        move |source| OpenError::Storage { action, path: path.to_owned(), source }
+    }
+}
+
+impl From<WalkError> for OpenError {
+    fn from(error: WalkError) -> OpenError {
+        match error {
+            WalkError::Damage(damage) => OpenError::Damaged { damage },
+            WalkError::Storage { file, source } => {
+                OpenError::Storage { action: "read", path: file, source }
+            }
+        }
+    }
+}
+
+/// A journal ready to be written.
+pub(super) struct Opened {
+    pub(super) lock: File,
+    pub(super) identity: JournalId,
+    pub(super) state: State,
+}
+
+/// Opens the journal in a directory, and makes it when there is none.
+pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
+    create_directory(dir)?;
+    let lock = directory::lock(dir)?;
+    let files = directory::segments(dir)?;
+    let identity = match directory::read_identity(dir)? {
+        Some(identity) => identity,
+        None if files.is_empty() => directory::create_identity(dir)?,
+        None => return Err(OpenError::NoIdentity { dir: dir.to_owned() }),
+    };
+    let mut tip = Tip { position: Position::ORIGIN, chain: Chain::origin(identity) };
+    let mut segments = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let (segment, after) = open_segment(file, tip, index + 1 == files.len())?;
+        segments.push(segment);
+        tip = after;
+    }
+    // Names made by a process that did not live to make them durable.
+    directory::sync(dir).map_err(OpenError::storage("sync", dir))?;
+    Ok(Opened { lock, identity, state: State { segments, tip } })
+}
+
+fn open_segment(named: &SegmentFile, tip: Tip, last: bool) -> Result<(Segment, Tip), OpenError> {
+    let path = &named.path;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(last)
+        .open(path)
+        .map_err(OpenError::storage("open", path))?;
+    let mut segment = Segment::new(named.clone(), Arc::new(file));
+    let mut last_batch_start = 0;
+    let file = segment.file.clone();
+    let walked = walk(named, &file, tip, last, &mut |batch: Vec<Placed>| {
+        last_batch_start = segment.end;
+        for placed in &batch {
+            segment.note(placed);
+        }
+        ControlFlow::Continue(())
+    })?;
+    if walked.torn_bytes > 0 {
+        tracing::warn!(
+            file = %path.display(),
+            offset = walked.end,
+            bytes = walked.torn_bytes,
+            "cutting off a write that was never finished, and so never acknowledged"
+        );
+        file.set_len(walked.end).map_err(OpenError::storage("cut", path))?;
+    }
+    if last {
+        settle_end(&file, last_batch_start, walked.end)
+            .map_err(OpenError::storage("sync", path))?;
+    }
+    Ok((segment, walked.tip))
+}
+
+/// Makes the end of the journal durable before anyone builds on it. The last batch may come from a
+/// process whose fsync failed: its pages then count as written though the disk does not have them, and
+/// another fsync would say nothing. So it is written once more, byte for byte, and then synced.
+fn settle_end(file: &File, last_batch_start: u64, end: u64) -> io::Result<()> {
+    let length = usize::try_from(end - last_batch_start).map_err(io::Error::other)?;
+    let mut batch = vec![0; length];
+    file.read_exact_at(&mut batch, last_batch_start)?;
+    file.write_all_at(&batch, last_batch_start)?;
+    file.sync_all()
+}
+
+/// Makes the directory, and its name in its parent durable.
+fn create_directory(dir: &Path) -> Result<(), OpenError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(dir).map_err(OpenError::storage("make", dir))?;
+    for parent in dir.ancestors().skip(1).take(2).filter(|parent| parent.is_dir()) {
+        directory::sync(parent).map_err(OpenError::storage("sync", parent))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Reading records from a segment file, through a window, without a cursor in the file.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use bytes::Bytes;
+
+use super::record::{HEADER_BYTES, Header, Record};
+use crate::Position;
+
+const WINDOW_BYTES: usize = 256 * 1024;
+
+/// The bytes of a segment up to an end.
+pub(super) struct Scanner<'a> {
+    file: &'a File,
+    end: u64,
+    window: Bytes,
+    window_start: u64,
+}
+
+impl<'a> Scanner<'a> {
+    /// Sees the file up to `end`.
+    pub(super) fn new(file: &'a File, end: u64) -> Scanner<'a> {
+        Scanner { file, end, window: Bytes::new(), window_start: 0 }
+    }
+
+    /// The record at an offset, or what is wrong with it.
+    pub(super) fn record(&mut self, offset: u64) -> io::Result<Result<Record, &'static str>> {
+        let header = match self.header(offset)? {
+            Ok(header) => header,
+            Err(flaw) => return Ok(Err(flaw)),
+        };
+        match self.bytes(offset, header.record_bytes())? {
+            Some(bytes) => Ok(header.record(&bytes)),
+            None => Ok(Err("cut short")),
+        }
+    }
+
+    /// Whether a readable record of a batch after the one beginning at `batch_first` stands anywhere
+    /// after `offset`, where nothing readable stands.
+    pub(super) fn later_batch_after(
+        &mut self,
+        offset: u64,
+        batch_first: Position,
+    ) -> io::Result<bool> {
+        for candidate in offset + 1..self.end.saturating_sub(HEADER_BYTES as u64 - 1) {
+            let Ok(header) = self.header(candidate)? else { continue };
+            let plausible = header.batch_first > batch_first
+                && header.position >= header.batch_first
+                && header.position.get() - batch_first.get() <= self.end;
+            if plausible && self.record(candidate)?.is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn header(&mut self, offset: u64) -> io::Result<Result<Header, &'static str>> {
+        let Some(bytes) = self.bytes(offset, HEADER_BYTES)? else {
+            return Ok(Err("cut short"));
+        };
+        let bytes = bytes.as_ref().try_into().expect("as many bytes as asked for");
+        Ok(Header::parse(bytes))
+    }
+
+    /// Exactly these bytes; `None` where they would pass the end.
+    fn bytes(&mut self, offset: u64, length: usize) -> io::Result<Option<Bytes>> {
+        if offset + length as u64 > self.end {
+            return Ok(None);
+        }
+        let window_end = self.window_start + self.window.len() as u64;
+        if offset < self.window_start || offset + length as u64 > window_end {
+            let rest = usize::try_from(self.end - offset).unwrap_or(usize::MAX);
+            let mut window = vec![0; length.max(WINDOW_BYTES).min(rest)];
+            match self.file.read_exact_at(&mut window, offset) {
+                // The file was cut by the journal that owns it while we only look on.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                other => other?,
+            }
+            self.window = Bytes::from(window);
+            self.window_start = offset;
+        }
+        let start = usize::try_from(offset - self.window_start).expect("within the window");
+        Ok(Some(self.window.slice(start..start + length)))
+    }
+}

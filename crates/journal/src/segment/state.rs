@@ -1,0 +1,127 @@
+//! What a journal knows in memory: its durable tail, its segments, and a sparse index of offsets.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::directory::SegmentFile;
+use super::record::stored_bytes;
+use super::scan::Scanner;
+use super::walk::{Placed, Tip, check_chain, damage};
+use crate::limits::{MARK_BYTES, MARK_RECORDS};
+use crate::{Commit, Position, ReadError, ReadLimit};
+
+/// The durable journal.
+pub(super) struct State {
+    pub(super) segments: Vec<Segment>,
+    pub(super) tip: Tip,
+}
+
+/// One segment and its marks.
+pub(super) struct Segment {
+    pub(super) named: SegmentFile,
+    pub(super) file: Arc<File>,
+    /// Where its durable records end.
+    pub(super) end: u64,
+    marks: Vec<Mark>,
+    records_since_mark: usize,
+}
+
+/// The record at `offset` comes right after `before`.
+#[derive(Clone, Copy)]
+struct Mark {
+    before: Tip,
+    offset: u64,
+}
+
+/// A stretch of a segment to read: from a mark to the durable end.
+pub(super) struct Stretch {
+    named: SegmentFile,
+    file: Arc<File>,
+    mark: Mark,
+    end: u64,
+}
+
+impl Segment {
+    /// An empty one.
+    pub(super) fn new(named: SegmentFile, file: Arc<File>) -> Segment {
+        Segment { named, file, end: 0, marks: Vec::new(), records_since_mark: 0 }
+    }
+
+    /// Takes note of the record at its end.
+    pub(super) fn note(&mut self, placed: &Placed) {
+        let due = self.marks.last().is_none_or(|mark| {
+            self.records_since_mark >= MARK_RECORDS || placed.offset - mark.offset >= MARK_BYTES
+        });
+        if due {
+            self.marks.push(Mark { before: placed.before, offset: placed.offset });
+            self.records_since_mark = 0;
+        }
+        self.records_since_mark += 1;
+        self.end = placed.offset + stored_bytes(&placed.commit);
+    }
+}
+
+impl State {
+    /// Takes note of a commit that became durable at the end of the last segment.
+    pub(super) fn push(&mut self, commit: &Commit) {
+        let segment = self.segments.last_mut().expect("a commit stands in a segment");
+        segment.note(&Placed { offset: segment.end, before: self.tip, commit: commit.clone() });
+        self.tip = Tip { position: commit.position, chain: commit.chain };
+    }
+
+    /// Where to begin reading after a position that is before the tail.
+    pub(super) fn stretch(&self, after: Position) -> Option<Stretch> {
+        let holds = |segment: &Segment| segment.named.first <= after.next();
+        let count = self.segments.partition_point(holds);
+        let segment = self.segments[..count].last()?;
+        let count = segment.marks.partition_point(|mark| mark.before.position <= after);
+        let mark = *segment.marks[..count].last()?;
+        let named = segment.named.clone();
+        Some(Stretch { named, file: segment.file.clone(), mark, end: segment.end })
+    }
+}
+
+impl Stretch {
+    /// Reads the commits after a position into `found`, until it is full; says whether it is.
+    pub(super) fn read(
+        &self,
+        after: Position,
+        limit: ReadLimit,
+        found: &mut Vec<Commit>,
+    ) -> Result<bool, ReadError> {
+        let mut scanner = Scanner::new(&self.file, self.end);
+        let (mut tip, mut offset) = (self.mark.before, self.mark.offset);
+        let mut bytes: usize =
+            found.iter().map(|commit| commit.meta.len() + commit.body.len()).sum();
+        while offset < self.end {
+            let commit = self.commit(&mut scanner, offset, tip)?;
+            tip = Tip { position: commit.position, chain: commit.chain };
+            offset += stored_bytes(&commit);
+            if commit.position <= after {
+                continue;
+            }
+            bytes += commit.meta.len() + commit.body.len();
+            if !found.is_empty() && (found.len() >= limit.commits || bytes > limit.bytes) {
+                return Ok(true);
+            }
+            found.push(commit);
+        }
+        Ok(false)
+    }
+
+    /// J5: the commit at an offset, verified.
+    fn commit(
+        &self,
+        scanner: &mut Scanner<'_>,
+        offset: u64,
+        tip: Tip,
+    ) -> Result<Commit, ReadError> {
+        let damaged = |what: &str| damage(&self.named.path, offset, tip.position.next(), what);
+        let record = scanner.record(offset).map_err(ReadError::Storage)?.map_err(damaged)?;
+        if record.commit.position != tip.position.next() {
+            return Err(damaged("another position than expected").into());
+        }
+        check_chain(&record.commit, tip.chain).map_err(damaged)?;
+        Ok(record.commit)
+    }
+}

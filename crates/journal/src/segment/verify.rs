@@ -1,0 +1,123 @@
+//! Looking at a journal without opening it: beside the process that runs it, or after it. Read-only
+//! and without the lock.
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::directory::{self, SegmentFile};
+use super::open::OpenError;
+use super::walk::{Placed, Tip, WalkError, walk};
+use crate::{Chain, Commit, JournalId, Position};
+
+/// What a journal holds.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Which journal it is.
+    pub identity: JournalId,
+    /// Segment files, an empty one included.
+    pub segments: usize,
+    /// Whole commits.
+    pub commits: u64,
+    /// Position of the first, when there is one.
+    pub first: Option<Position>,
+    /// Position of the last; [`Position::ORIGIN`] when there is none.
+    pub last: Position,
+    /// Chain value there.
+    pub chain: Chain,
+    /// Bytes of whole batches.
+    pub bytes: u64,
+    /// An unfinished write at the end: one under way in a running process, or one that the next open
+    /// will cut off.
+    pub torn: Option<Torn>,
+}
+
+/// An unfinished write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub file: PathBuf,
+    /// Where the whole batches end.
+    pub offset: u64,
+    /// Bytes after that.
+    pub bytes: u64,
+}
+
+/// Verifies a whole journal: format versions, lengths, checksums, positions, chain.
+pub fn verify(dir: &Path) -> Result<Report, OpenError> {
+    let mut commits = 0;
+    let mut first = None;
+    let seen = visit(dir, &mut |batch| {
+        commits += batch.len() as u64;
+        first = first.or(batch.first().map(|placed| placed.commit.position));
+        ControlFlow::Continue(())
+    })?;
+    Ok(Report {
+        identity: seen.identity,
+        segments: seen.segments,
+        commits,
+        first,
+        last: seen.tip.position,
+        chain: seen.tip.chain,
+        bytes: seen.bytes,
+        torn: seen.torn,
+    })
+}
+
+/// Hands out the whole commits after a position, verified, until told to stop.
+pub fn dump(
+    dir: &Path,
+    after: Position,
+    mut take: impl FnMut(Commit) -> ControlFlow<()>,
+) -> Result<(), OpenError> {
+    visit(dir, &mut |batch| {
+        let wanted = batch.into_iter().map(|placed| placed.commit);
+        wanted.filter(|commit| commit.position > after).try_for_each(&mut take)
+    })?;
+    Ok(())
+}
+
+struct Seen {
+    identity: JournalId,
+    segments: usize,
+    tip: Tip,
+    bytes: u64,
+    torn: Option<Torn>,
+}
+
+fn visit(
+    dir: &Path,
+    take: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
+) -> Result<Seen, OpenError> {
+    let identity = directory::read_identity(dir)?;
+    let Some(identity) = identity else {
+        return Err(OpenError::NoIdentity { dir: dir.to_owned() });
+    };
+    let segments = directory::segments(dir)?;
+    let tip = Tip { position: Position::ORIGIN, chain: Chain::origin(identity) };
+    let mut seen = Seen { identity, segments: segments.len(), tip, bytes: 0, torn: None };
+    for (index, segment) in segments.iter().enumerate() {
+        if visit_segment(segment, index + 1 == segments.len(), &mut seen, take)?.is_break() {
+            break;
+        }
+    }
+    Ok(seen)
+}
+
+fn visit_segment(
+    segment: &SegmentFile,
+    last: bool,
+    seen: &mut Seen,
+    take: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, WalkError> {
+    let path = segment.path.clone();
+    let file = File::open(&segment.path)
+        .map_err(|source| WalkError::Storage { file: path.clone(), source })?;
+    let walked = walk(segment, &file, seen.tip, last, take)?;
+    seen.tip = walked.tip;
+    seen.bytes += walked.end;
+    if walked.torn_bytes > 0 {
+        seen.torn = Some(Torn { file: path, offset: walked.end, bytes: walked.torn_bytes });
+    }
+    Ok(if walked.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+}

@@ -1,0 +1,164 @@
+//! Going through a journal's directory from its beginning and checking everything: what opening,
+//! verifying and dumping have in common. Nothing is changed on the way.
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::directory::SegmentFile;
+use super::record::{Record, stored_bytes};
+use super::scan::Scanner;
+use crate::{Chain, Commit, Draft, Position, ReadError};
+
+/// A position and the chain value there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tip {
+    pub(super) position: Position,
+    pub(super) chain: Chain,
+}
+
+/// A commit and where its record starts.
+pub(super) struct Placed {
+    pub(super) offset: u64,
+    pub(super) before: Tip,
+    pub(super) commit: Commit,
+}
+
+/// What a segment holds.
+pub(super) struct Walked {
+    /// After its last whole batch.
+    pub(super) tip: Tip,
+    /// Where its last whole batch ends.
+    pub(super) end: u64,
+    /// Bytes after that: a write that was never finished.
+    pub(super) torn_bytes: u64,
+    /// The visitor had enough.
+    pub(super) stopped: bool,
+}
+
+/// A place where the journal is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} in {} at offset {offset}, position {position}", file.display())]
+pub struct Damage {
+    /// The file.
+    pub file: PathBuf,
+    /// Byte offset of the record.
+    pub offset: u64,
+    /// Position the record should have.
+    pub position: Position,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl From<Damage> for ReadError {
+    fn from(damage: Damage) -> ReadError {
+        ReadError::Damaged {
+            file: damage.file.display().to_string(),
+            offset: damage.offset,
+            position: damage.position,
+            what: damage.what,
+        }
+    }
+}
+
+/// Why a walk ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WalkError {
+    #[error(transparent)]
+    Damage(#[from] Damage),
+    #[error("cannot read {}", file.display())]
+    Storage {
+        file: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Visits the whole batches of one segment. `last`: no other segment follows, so that an unfinished
+/// batch at its end is a torn write and not damage.
+pub(super) fn walk(
+    segment: &SegmentFile,
+    file: &File,
+    start: Tip,
+    last: bool,
+    visit: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
+) -> Result<Walked, WalkError> {
+    let storage = |source| WalkError::Storage { file: segment.path.clone(), source };
+    if segment.first != start.position.next() {
+        let what = format!("a segment is missing: it begins with position {}", segment.first);
+        return Err(damage(&segment.path, 0, start.position.next(), what).into());
+    }
+    let length = file.metadata().map_err(storage)?.len();
+    let mut scanner = Scanner::new(file, length);
+    let mut walked = Walked { tip: start, end: 0, torn_bytes: 0, stopped: false };
+    let (mut offset, mut tip, mut batch) = (0, start, Vec::new());
+    while offset < length {
+        let batch_first = walked.tip.position.next();
+        let position = tip.position.next();
+        let record = match scanner.record(offset).map_err(storage)? {
+            Ok(record) => record,
+            Err(what) => {
+                let damaged =
+                    !last || scanner.later_batch_after(offset, batch_first).map_err(storage)?;
+                if damaged {
+                    return Err(damage(&segment.path, offset, position, what).into());
+                }
+                break;
+            }
+        };
+        // A record with a true checksum in the wrong place was never written by a torn write.
+        check(&record, tip, batch_first)
+            .map_err(|what| damage(&segment.path, offset, position, what))?;
+        let before = tip;
+        tip = Tip { position, chain: record.commit.chain };
+        let next = offset + stored_bytes(&record.commit);
+        batch.push(Placed { offset, before, commit: record.commit });
+        offset = next;
+        if record.last_of_batch {
+            (walked.tip, walked.end) = (tip, offset);
+            if visit(std::mem::take(&mut batch)).is_break() {
+                walked.stopped = true;
+                return Ok(walked);
+            }
+        }
+    }
+    if !last && !batch.is_empty() {
+        let what = "the segment ends within a batch";
+        return Err(damage(&segment.path, offset, tip.position.next(), what).into());
+    }
+    walked.torn_bytes = length - walked.end;
+    Ok(walked)
+}
+
+fn check(record: &Record, tip: Tip, batch_first: Position) -> Result<(), &'static str> {
+    if record.commit.position != tip.position.next() {
+        return Err("another position than expected");
+    }
+    if record.batch_first != batch_first {
+        return Err("another batch than expected");
+    }
+    check_chain(&record.commit, tip.chain)
+}
+
+/// J5: whether a commit follows from the chain value before it.
+pub(super) fn check_chain(commit: &Commit, before: Chain) -> Result<(), &'static str> {
+    let draft = Draft {
+        recorded_at_micros: commit.recorded_at_micros,
+        meta: commit.meta.clone(),
+        body: commit.body.clone(),
+    };
+    if before.extended(commit.position, &draft) != commit.chain {
+        return Err("chain value does not follow from the commit before");
+    }
+    Ok(())
+}
+
+pub(super) fn damage(
+    file: &Path,
+    offset: u64,
+    position: Position,
+    what: impl Into<String>,
+) -> Damage {
+    Damage { file: file.to_owned(), offset, position, what: what.into() }
+}
