@@ -1,2 +1,34 @@
-//! The contract of Hansa.
+//! The contract of Hansa: what the .proto files generate, and the strict types requests parse into.
+//!
+//! Junk stops here. A value of a strict type is well formed and within the limits of the contract:
+//! whoever holds one checks nothing again. `parse` reads a request and reports every violation, each
+//! with the path of its field; `to_pb` cannot fail; `from_stored` reads what `to_pb` wrote, also the
+//! fields that only a service sets. Whether something *may* be done is not decided here.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `pb` | what is generated |
+//! | `ids` | names of resources |
+//! | `date`, `country` | partial dates, ISO 3166-1 |
+//! | `common`, `registry`, `feed` | the messages of each package, strict |
+//! | `enums` | the enums of each package, without UNSPECIFIED |
+//! | `limits` | every limit, by name |
+//! | `violation` | what is wrong with a request |
+//! | `stored` | what is wrong with stored bytes, and what a service records with a resource |
+//! | `text`, `path` | how texts and lists are checked, and where one is meanwhile |
+
+pub mod common;
+pub mod country;
+pub mod date;
+pub mod enums;
+pub mod feed;
+pub mod ids;
+pub mod limits;
+mod path;
 pub mod pb;
+pub mod registry;
+pub mod stored;
+mod text;
+pub mod violation;
+
+pub use stored::Corrupt;

@@ -1,0 +1,308 @@
+//! What the registry and the feed both speak of: sources, names, places, money, stated counts, targets.
+
+pub use crate::enums::common::{FrontType, NameKind, TargetKind};
+
+use crate::date::PartialDate;
+use crate::enums;
+use crate::limits::*;
+use crate::path::Path;
+use crate::pb::common::v1 as pb;
+use crate::stored::{self, Corrupt};
+use crate::text;
+use crate::violation::Violations;
+
+/// Where a fact comes from. Facts that contradict each other stand side by side, each with its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Author, title, publisher and date, as one would cite it. Required, 1 to 1,000 characters.
+    pub citation: String,
+    /// Where it can be read: an absolute http or https URI of at most 2,000 characters. Empty means
+    /// that none is known.
+    pub uri: String,
+    /// What this source adds or how it differs, at most 2,000 characters. Empty means nothing to add.
+    pub note: String,
+}
+
+impl Source {
+    /// From a message of a request.
+    pub fn parse(message: pb::Source, field: &str, violations: &mut Violations) -> Option<Source> {
+        Source::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Source {
+        pb::Source {
+            citation: self.citation.clone(),
+            uri: self.uri.clone(),
+            note: self.note.clone(),
+        }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Source) -> Result<Source, Corrupt> {
+        stored::read(message, Source::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::Source,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<Source> {
+        let before = violations.len();
+        let citation =
+            text::title(message.citation, CITATION_CHARACTERS, &at.field("citation"), violations);
+        let uri = text::uri(message.uri, &at.field("uri"), violations);
+        let note = text::prose(message.note, SOURCE_NOTE_CHARACTERS, &at.field("note"), violations);
+        if violations.len() > before {
+            return None;
+        }
+        Some(Source { citation, uri, note })
+    }
+}
+
+/// A name of something, in one language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name itself. Required, 1 to 300 characters.
+    pub text: String,
+    /// BCP 47 tag of the language, such as `fr` or `pt-BR`. Empty means that it is not stated.
+    pub language: String,
+    /// What sort of name it is. Unspecified means NAME_KIND_OFFICIAL.
+    pub kind: NameKind,
+}
+
+impl Name {
+    /// From a message of a request.
+    pub fn parse(message: pb::Name, field: &str, violations: &mut Violations) -> Option<Name> {
+        Name::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Name {
+        pb::Name {
+            text: self.text.clone(),
+            language: self.language.clone(),
+            kind: self.kind.to_pb(),
+        }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Name) -> Result<Name, Corrupt> {
+        stored::read(message, Name::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::Name,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<Name> {
+        let before = violations.len();
+        let text = text::title(message.text, NAME_CHARACTERS, &at.field("text"), violations);
+        let language = text::language(message.language, &at.field("language"), violations);
+        let kind = enums::optional(message.kind, NameKind::from_pb, &at.field("kind"), violations)
+            .unwrap_or(NameKind::Official);
+        if violations.len() > before {
+            return None;
+        }
+        Some(Name { text, language, kind })
+    }
+}
+
+/// A point on the Earth, WGS 84.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GeoPoint {
+    /// Degrees north of the equator, -90 to 90.
+    pub latitude: f64,
+    /// Degrees east of Greenwich, -180 to 180.
+    pub longitude: f64,
+}
+
+impl GeoPoint {
+    /// From a message of a request.
+    pub fn parse(
+        message: pb::GeoPoint,
+        field: &str,
+        violations: &mut Violations,
+    ) -> Option<GeoPoint> {
+        GeoPoint::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::GeoPoint {
+        pb::GeoPoint { latitude: self.latitude, longitude: self.longitude }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::GeoPoint) -> Result<GeoPoint, Corrupt> {
+        stored::read(message, GeoPoint::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::GeoPoint,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<GeoPoint> {
+        let before = violations.len();
+        let latitude = degrees(message.latitude, 90.0, &at.field("latitude"), violations);
+        let longitude = degrees(message.longitude, 180.0, &at.field("longitude"), violations);
+        if violations.len() > before {
+            return None;
+        }
+        Some(GeoPoint { latitude, longitude })
+    }
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Money {
+    /// ISO 4217 code, three capital letters, such as EUR. Required.
+    pub currency: String,
+    /// Whole units of the currency, zero or more.
+    pub units: i64,
+    /// Billionths of a unit, 0 to 999,999,999.
+    pub nanos: i32,
+}
+
+impl Money {
+    /// From a message of a request.
+    pub fn parse(message: pb::Money, field: &str, violations: &mut Violations) -> Option<Money> {
+        Money::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Money {
+        pb::Money { currency: self.currency.clone(), units: self.units, nanos: self.nanos }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Money) -> Result<Money, Corrupt> {
+        stored::read(message, Money::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::Money,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<Money> {
+        let before = violations.len();
+        let capital = message.currency.bytes().all(|byte| byte.is_ascii_uppercase());
+        if message.currency.len() != CURRENCY_LETTERS || !capital {
+            violations.at(&at.field("currency"), "must be three capital letters, such as EUR");
+        }
+        if !(0..=NANOS).contains(&message.nanos) {
+            violations.at(&at.field("nanos"), format!("must be 0 to {NANOS}"));
+        }
+        let units = text::count(message.units, &at.field("units"), violations);
+
+        if violations.len() > before {
+            return None;
+        }
+        Some(Money { currency: message.currency, units, nanos: message.nanos })
+    }
+}
+
+/// How many there are of something, as a source states it, beside what the registry holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatedCount {
+    /// The number stated, zero or more.
+    pub count: i64,
+    /// For when the source states it. Absent means that the source does not say.
+    pub as_of: Option<PartialDate>,
+    /// Who states it. May be empty when the fact around it names its sources.
+    pub sources: Vec<Source>,
+}
+
+impl StatedCount {
+    /// From a message of a request.
+    pub fn parse(
+        message: pb::StatedCount,
+        field: &str,
+        violations: &mut Violations,
+    ) -> Option<StatedCount> {
+        StatedCount::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::StatedCount {
+        pb::StatedCount {
+            count: self.count,
+            as_of: self.as_of.map(PartialDate::to_pb),
+            sources: self.sources.iter().map(Source::to_pb).collect(),
+        }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::StatedCount) -> Result<StatedCount, Corrupt> {
+        stored::read(message, StatedCount::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::StatedCount,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<StatedCount> {
+        let before = violations.len();
+        let count = text::count(message.count, &at.field("count"), violations);
+        let as_of = PartialDate::optional(message.as_of, &at.field("as_of"), violations);
+        let sources = text::list(
+            message.sources,
+            PART_SOURCES,
+            &at.field("sources"),
+            violations,
+            Source::read,
+        );
+        if violations.len() > before {
+            return None;
+        }
+        Some(StatedCount { count, as_of, sources })
+    }
+}
+
+/// Whom or what a statement or a campaign is aimed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name as the source gives it. Required, 1 to 500 characters.
+    pub name: String,
+    /// What it is. Unspecified means that the source does not let one say.
+    pub kind: Option<TargetKind>,
+}
+
+impl Target {
+    /// From a message of a request.
+    pub fn parse(message: pb::Target, field: &str, violations: &mut Violations) -> Option<Target> {
+        Target::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Target {
+        pb::Target { name: self.name.clone(), kind: self.kind.map_or(0, TargetKind::to_pb) }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Target) -> Result<Target, Corrupt> {
+        stored::read(message, Target::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::Target,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<Target> {
+        let before = violations.len();
+        let name = text::title(message.name, TARGET_CHARACTERS, &at.field("name"), violations);
+        let kind =
+            enums::optional(message.kind, TargetKind::from_pb, &at.field("kind"), violations);
+        if violations.len() > before {
+            return None;
+        }
+        Some(Target { name, kind })
+    }
+}
+
+/// An angle from the equator or from Greenwich; not a number is not an angle.
+fn degrees(value: f64, most: f64, at: &Path<'_>, violations: &mut Violations) -> f64 {
+    if !(-most..=most).contains(&value) {
+        violations.at(at, format!("must be -{most} to {most} degrees"));
+    }
+    value
+}

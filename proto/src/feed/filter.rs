@@ -1,0 +1,178 @@
+//! Which events one wants, strict: known kinds, real countries, well-formed names, and no filter that
+//! can never match.
+
+use std::collections::BTreeSet;
+
+use super::EventKind;
+use crate::country::Country;
+use crate::enums;
+use crate::ids::{CampaignId, MemberId, NetworkId};
+use crate::limits::{COUNTRIES, FILTER_KINDS, FILTER_NAMES, FILTER_THEMES, THEME_CHARACTERS};
+use crate::path::Path;
+use crate::pb::feed::v1 as pb;
+use crate::stored::{self, Corrupt};
+use crate::text;
+use crate::violation::Violations;
+
+/// Which events one wants. Values of one field are OR-ed, fields are AND-ed, an empty field takes
+/// all. The default takes everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Kinds of event. Corrections and retractions pass this field whatever it says, unless
+    /// `exclude_withdrawals`.
+    pub kinds: BTreeSet<EventKind>,
+    /// Networks.
+    pub networks: BTreeSet<NetworkId>,
+    /// Members.
+    pub members: BTreeSet<MemberId>,
+    /// Countries of members.
+    pub countries: BTreeSet<Country>,
+    /// Subjects, in lower case.
+    pub themes: BTreeSet<String>,
+    /// Campaigns.
+    pub campaigns: BTreeSet<CampaignId>,
+    /// Leave out corrections and retractions that `kinds` does not ask for.
+    pub exclude_withdrawals: bool,
+    /// Accept networks, members and campaigns that do not exist (yet).
+    pub allow_unknown: bool,
+}
+
+impl Filter {
+    /// From a message of a request.
+    pub fn parse(message: pb::Filter, field: &str, violations: &mut Violations) -> Option<Filter> {
+        Filter::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message; equal filters give equal messages.
+    pub fn to_pb(&self) -> pb::Filter {
+        pb::Filter {
+            kinds: self.kinds.iter().map(|kind| kind.to_pb()).collect(),
+            networks: self.networks.iter().map(NetworkId::to_string).collect(),
+            members: self.members.iter().map(MemberId::to_string).collect(),
+            countries: self.countries.iter().map(Country::to_string).collect(),
+            themes: self.themes.iter().cloned().collect(),
+            campaigns: self.campaigns.iter().map(CampaignId::to_string).collect(),
+            exclude_withdrawals: self.exclude_withdrawals,
+            allow_unknown: self.allow_unknown,
+        }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Filter) -> Result<Filter, Corrupt> {
+        stored::read(message, Filter::read)
+    }
+
+    fn read(message: pb::Filter, at: &Path<'_>, violations: &mut Violations) -> Option<Filter> {
+        let before = violations.len();
+        let filter = Filter {
+            kinds: axis(message.kinds, FILTER_KINDS, &at.field("kinds"), violations, kind),
+            networks: axis(
+                message.networks,
+                FILTER_NAMES,
+                &at.field("networks"),
+                violations,
+                |name, at, violations| NetworkId::required(&name, at, violations),
+            ),
+            members: axis(
+                message.members,
+                FILTER_NAMES,
+                &at.field("members"),
+                violations,
+                |name, at, violations| MemberId::required(&name, at, violations),
+            ),
+            countries: axis(
+                message.countries,
+                COUNTRIES,
+                &at.field("countries"),
+                violations,
+                |code, at, violations| Country::required(&code, at, violations),
+            ),
+            themes: axis(message.themes, FILTER_THEMES, &at.field("themes"), violations, theme),
+            campaigns: axis(
+                message.campaigns,
+                FILTER_NAMES,
+                &at.field("campaigns"),
+                violations,
+                |name, at, violations| CampaignId::required(&name, at, violations),
+            ),
+            exclude_withdrawals: message.exclude_withdrawals,
+            allow_unknown: message.allow_unknown,
+        };
+        filter.check_axes(at, violations);
+        (violations.len() == before).then_some(filter)
+    }
+
+    /// Refuses kinds that never carry what another field asks for.
+    fn check_axes(&self, at: &Path<'_>, violations: &mut Violations) {
+        let never = |can: fn(EventKind) -> bool| {
+            !self.kinds.is_empty() && !self.kinds.iter().any(|kind| can(*kind))
+        };
+        let mut refuse = |field: &str, what: &str| {
+            violations.at(
+                &at.field(field),
+                format!("nothing can ever match: no event of the kinds asked for has {what}"),
+            );
+        };
+        if !self.campaigns.is_empty() && never(EventKind::can_have_campaign) {
+            refuse("campaigns", "a campaign");
+        }
+        if !self.members.is_empty() && never(EventKind::can_have_members) {
+            refuse("members", "members");
+        }
+        if !self.countries.is_empty() && never(EventKind::can_have_members) {
+            refuse("countries", "members, and so countries");
+        }
+    }
+}
+
+impl EventKind {
+    /// Whether events of this kind can be about members, and so about their countries.
+    pub const fn can_have_members(self) -> bool {
+        !matches!(
+            self,
+            EventKind::NetworkFounded
+                | EventKind::NetworkUpdated
+                | EventKind::NetworkRelated
+                | EventKind::NetworkEnded
+        )
+    }
+
+    /// Whether events of this kind can belong to a campaign.
+    pub const fn can_have_campaign(self) -> bool {
+        matches!(
+            self,
+            EventKind::StatementPublished
+                | EventKind::StatementSigned
+                | EventKind::StatementCorrected
+                | EventKind::StatementRetracted
+                | EventKind::CampaignLaunched
+                | EventKind::CampaignJoined
+                | EventKind::CampaignLeft
+                | EventKind::CampaignMilestone
+                | EventKind::CampaignEnded
+        )
+    }
+
+    /// Whether events of this kind take back something said: they pass the kinds of a filter.
+    pub const fn is_withdrawal(self) -> bool {
+        matches!(self, EventKind::StatementCorrected | EventKind::StatementRetracted)
+    }
+}
+
+fn axis<P, T: Ord>(
+    values: Vec<P>,
+    limit: usize,
+    at: &Path<'_>,
+    violations: &mut Violations,
+    read: impl Fn(P, &Path<'_>, &mut Violations) -> Option<T>,
+) -> BTreeSet<T> {
+    text::list(values, limit, at, violations, read).into_iter().collect()
+}
+
+fn kind(number: i32, at: &Path<'_>, violations: &mut Violations) -> Option<EventKind> {
+    enums::required(number, EventKind::from_pb, at, violations)
+}
+
+fn theme(text: String, at: &Path<'_>, violations: &mut Violations) -> Option<String> {
+    Some(text::title(text, THEME_CHARACTERS, at, violations).to_lowercase())
+}

@@ -1,0 +1,180 @@
+//! Every limit of the wire, by name. Characters are Unicode scalar values; bytes are said to be bytes.
+
+/// Most characters of the id of a resource.
+pub const ID_CHARACTERS: usize = 100;
+/// Most characters of a request id.
+pub const REQUEST_ID_CHARACTERS: usize = 100;
+/// Most violations one answer lists; there is no room for more in its headers.
+pub const VIOLATIONS: usize = 64;
+
+/// Most characters of a name.
+pub const NAME_CHARACTERS: usize = 300;
+/// Most names of one network or member.
+pub const NAMES: usize = 50;
+/// Most characters of a BCP 47 tag.
+pub const LANGUAGE_CHARACTERS: usize = 100;
+/// Most characters of one subtag of a BCP 47 tag.
+pub const LANGUAGE_SUBTAG_CHARACTERS: usize = 8;
+/// Most characters of a citation.
+pub const CITATION_CHARACTERS: usize = 1_000;
+/// Most characters of a URI.
+pub const URI_CHARACTERS: usize = 2_000;
+/// Most characters of what a source adds.
+pub const SOURCE_NOTE_CHARACTERS: usize = 2_000;
+/// Most sources of a resource, a term or a command.
+pub const SOURCES: usize = 50;
+/// Most sources of a part of a resource: a relation, a population, a stated count, a milestone.
+pub const PART_SOURCES: usize = 20;
+/// Most characters of a source's own word for a kind.
+pub const KIND_STATED_CHARACTERS: usize = 100;
+/// Most characters of a note.
+pub const NOTE_CHARACTERS: usize = 4_000;
+/// Most characters of a reason.
+pub const REASON_CHARACTERS: usize = 2_000;
+/// Most characters of a person's name.
+pub const REPRESENTATIVE_CHARACTERS: usize = 300;
+/// Most themes of one resource.
+pub const THEMES: usize = 50;
+/// Most characters of a theme.
+pub const THEME_CHARACTERS: usize = 100;
+/// Most counts that sources state of one thing.
+pub const STATED_COUNTS: usize = 50;
+/// Most characters of the name of a target.
+pub const TARGET_CHARACTERS: usize = 500;
+/// First and last year of a date.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
+/// Letters of the code of a currency.
+pub const CURRENCY_LETTERS: usize = 3;
+/// Most billionths of a unit of a currency.
+pub const NANOS: i32 = 999_999_999;
+
+/// Most activities of a network.
+pub const ACTIVITIES: usize = 50;
+/// Most characters of an activity.
+pub const ACTIVITY_CHARACTERS: usize = 200;
+/// Most founders, or sponsors, of a network.
+pub const FOUNDERS: usize = 50;
+/// Most characters of a founder, a sponsor or a contributor.
+pub const FOUNDER_CHARACTERS: usize = 500;
+/// Most characters of a seat.
+pub const SEAT_CHARACTERS: usize = 200;
+/// Most contributions to a network.
+pub const CONTRIBUTIONS: usize = 50;
+/// Most characters of what a contribution is for.
+pub const CONTRIBUTION_NOTE_CHARACTERS: usize = 2_000;
+/// Most relations of a network.
+pub const RELATIONS: usize = 200;
+/// Most characters of the note of a relation.
+pub const RELATION_NOTE_CHARACTERS: usize = 2_000;
+/// Most characters of admission rules.
+pub const RULES_CHARACTERS: usize = 2_000;
+/// Most classes, or kinds of member, an admission lists.
+pub const ADMISSION_KINDS: usize = 50;
+/// Most countries an admission or a filter lists.
+pub const COUNTRIES: usize = 300;
+
+/// Most populations of a member.
+pub const POPULATIONS: usize = 50;
+/// Most external ids of a member.
+pub const EXTERNAL_IDS: usize = 50;
+/// Most characters of an external id.
+pub const EXTERNAL_ID_CHARACTERS: usize = 100;
+/// Most characters of what a member is called elsewhere.
+pub const EXTERNAL_LABEL_CHARACTERS: usize = 300;
+/// Most predecessors of a member.
+pub const PREDECESSORS: usize = 50;
+
+/// Most terms of a membership.
+pub const TERMS: usize = 100;
+/// Most roles of a term.
+pub const ROLES: usize = 20;
+/// Most characters of a role in the source's own words.
+pub const ROLE_STATED_CHARACTERS: usize = 200;
+/// Most characters of a grade.
+pub const GRADE_CHARACTERS: usize = 200;
+
+/// Most characters of the title of a statement or campaign.
+pub const TITLE_CHARACTERS: usize = 1_000;
+/// Most characters of a summary.
+pub const SUMMARY_CHARACTERS: usize = 4_000;
+/// Most bytes of the text of a statement.
+pub const BODY_BYTES: usize = 65_536;
+/// Bytes of a SHA-256.
+pub const SHA256_BYTES: usize = 32;
+/// Most members that issue a statement.
+pub const ISSUER_MEMBERS: usize = 50;
+/// Most characters of the authors of a statement.
+pub const AUTHORS_CHARACTERS: usize = 500;
+/// Most supporters of a statement or campaign.
+pub const SUPPORTERS: usize = 100;
+/// Most characters of a supporter.
+pub const SUPPORTER_CHARACTERS: usize = 500;
+/// Most signatures, or participants, given with a publication or launch.
+pub const FIRST_MEMBERS: usize = 900;
+
+/// Most members that lead a campaign.
+pub const LEADS: usize = 50;
+/// Most demands of a campaign.
+pub const DEMANDS: usize = 50;
+/// Most characters of a demand.
+pub const DEMAND_CHARACTERS: usize = 1_000;
+/// Most milestones of a campaign.
+pub const MILESTONES: usize = 100;
+/// Most characters of the title of a milestone.
+pub const MILESTONE_TITLE_CHARACTERS: usize = 500;
+/// Most figures of a milestone.
+pub const FIGURES: usize = 20;
+/// Most characters of the label of a figure.
+pub const FIGURE_LABEL_CHARACTERS: usize = 200;
+/// Most characters of the unit of a figure.
+pub const FIGURE_UNIT_CHARACTERS: usize = 50;
+
+/// Most kinds a filter lists.
+pub const FILTER_KINDS: usize = 100;
+/// Most networks, members or campaigns a filter lists, each.
+pub const FILTER_NAMES: usize = 1_000;
+/// Most themes a filter lists.
+pub const FILTER_THEMES: usize = 100;
+
+/// Most changes, or events, of one commit.
+pub const COMMIT_CHANGES: usize = 1_000;
+/// Entries of a page when none are asked for.
+pub const PAGE_SIZE: i32 = 100;
+/// Most entries of a page.
+pub const PAGE_SIZE_MOST: i32 = 1_000;
+/// Longest silence of a stream when none is asked for, in seconds.
+pub const PROGRESS_SECONDS: i64 = 15;
+/// Shortest and longest silence of a stream one can ask for, in seconds.
+pub const PROGRESS_SECONDS_RANGE: std::ops::RangeInclusive<i64> = 1..=60;
+/// Events looked at without a match after which a stream says how far it is.
+pub const PROGRESS_EVENTS: usize = 10_000;
+/// Events of a batch when none are asked for.
+pub const BATCH_EVENTS: u32 = 256;
+/// Most events of a batch, large commits apart.
+pub const BATCH_EVENTS_MOST: u32 = 1_000;
+/// Bytes of a batch when none are asked for.
+pub const BATCH_BYTES: u32 = 262_144;
+/// Least bytes of a batch one can ask for.
+pub const BATCH_BYTES_LEAST: u32 = 1_024;
+/// Most bytes of a batch, large commits apart.
+pub const BATCH_BYTES_MOST: u32 = 1_048_576;
+/// Bytes of the identity of a journal.
+pub const IDENTITY_BYTES: usize = 16;
+/// Bytes of a chain value.
+pub const CHAIN_BYTES: usize = 32;
+/// Bytes of a cursor: version, identity, position.
+pub const CURSOR_BYTES: usize = 1 + IDENTITY_BYTES + 8;
+
+// A publication with all its first signatures is one commit, and a correction two events more.
+const _: () = assert!(FIRST_MEMBERS + 2 <= COMMIT_CHANGES);
+// The terms of one membership fit into a page of changes.
+const _: () = assert!(PAGE_SIZE <= PAGE_SIZE_MOST);
+const _: () = assert!(BATCH_EVENTS <= BATCH_EVENTS_MOST);
+const _: () = assert!(BATCH_EVENTS_MOST as usize == COMMIT_CHANGES);
+const _: () = assert!(BATCH_BYTES_LEAST <= BATCH_BYTES && BATCH_BYTES <= BATCH_BYTES_MOST);
+const _: () = assert!(*PROGRESS_SECONDS_RANGE.start() <= PROGRESS_SECONDS);
+const _: () = assert!(PROGRESS_SECONDS <= *PROGRESS_SECONDS_RANGE.end());
+const _: () = assert!(PART_SOURCES <= SOURCES);
+const _: () = assert!(CURSOR_BYTES == 25);
+// The whole text of a statement fits into half of the largest commit.
+const _: () = assert!(BODY_BYTES * 2 <= BATCH_BYTES_MOST as usize);

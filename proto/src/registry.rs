@@ -1,0 +1,18 @@
+//! The messages of the registry, strict: networks, members, memberships, and patches to them.
+
+mod member;
+mod membership;
+mod network;
+mod patch;
+
+pub use crate::enums::registry::ChangeKind;
+pub use crate::stored::Recorded;
+pub use member::{ExternalId, ExternalIdScheme, Member, MemberKind, MemberState, Population};
+pub use membership::{
+    EndReason, Membership, MembershipClass, MembershipState, Role, RoleKind, Term,
+};
+pub use network::{
+    Admission, AdmissionMode, Contribution, Network, NetworkKind, NetworkState, Origin, Relation,
+    RelationKind, Scale, Scope,
+};
+pub use patch::{MemberPatch, NetworkPatch, TermPatch};

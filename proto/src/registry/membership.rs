@@ -1,0 +1,261 @@
+//! A membership, strict: its terms, and the roles held in them.
+
+pub use crate::enums::registry::{EndReason, MembershipClass, MembershipState, RoleKind};
+
+use crate::common::Source;
+use crate::date::PartialDate;
+use crate::enums;
+use crate::ids::{MemberId, MembershipId, NetworkId};
+use crate::limits::*;
+use crate::path::Path;
+use crate::pb::registry::v1 as pb;
+use crate::stored::{self, Corrupt, Recorded};
+use crate::text;
+use crate::violation::Violations;
+
+/// That a member belongs, belonged or asks to belong to a network. Who left can come back: each
+/// stay is a term, and all are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Its name: the network and the member.
+    pub id: MembershipId,
+    /// All terms, oldest first. The last one is the present one; there is always one.
+    pub terms: Vec<Term>,
+    /// What the registry writes down with it.
+    pub recorded: Recorded,
+}
+
+impl Membership {
+    /// The network.
+    pub fn network(&self) -> &NetworkId {
+        &self.id.network
+    }
+
+    /// The member.
+    pub fn member(&self) -> &MemberId {
+        &self.id.member
+    }
+
+    /// The present term.
+    pub fn current(&self) -> &Term {
+        self.terms.last().expect("a membership has a term from the start")
+    }
+
+    /// The present term, to change.
+    pub fn current_mut(&mut self) -> &mut Term {
+        self.terms.last_mut().expect("a membership has a term from the start")
+    }
+
+    /// The state of the present term.
+    pub fn state(&self) -> MembershipState {
+        self.current().state
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Membership {
+        pb::Membership {
+            name: self.id.to_string(),
+            network: self.id.network.to_string(),
+            member: self.id.member.to_string(),
+            state: self.state().to_pb(),
+            terms: self.terms.iter().map(Term::to_pb).collect(),
+            etag: self.recorded.etag(),
+            created_position: self.recorded.created_position,
+            updated_position: self.recorded.updated_position,
+            created_at: stored::timestamp(self.recorded.created_at_micros),
+            updated_at: stored::timestamp(self.recorded.updated_at_micros),
+        }
+    }
+
+    /// From our own stored message, with what the registry set. Requests carry terms, never whole
+    /// memberships.
+    pub fn from_stored(message: pb::Membership) -> Result<Membership, Corrupt> {
+        let (root, mut violations) = (Path::root(""), Violations::default());
+        let recorded = Recorded::from(&message);
+        let id = MembershipId::parse(&message.name);
+        let id = id.map_err(|problem| violations.push("name", problem)).ok();
+        if message.terms.is_empty() {
+            violations.push("terms", "needs at least one term");
+        }
+        let terms =
+            text::list(message.terms, TERMS, &root.field("terms"), &mut violations, Term::read);
+        violations.finish()?;
+        let id = id.ok_or_else(Corrupt::missing)?;
+        Ok(Membership { id, terms, recorded })
+    }
+}
+
+/// One stay of a member in a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Where this term is in its life.
+    pub state: MembershipState,
+    /// Class of membership. Unspecified means that the source does not say.
+    pub class: Option<MembershipClass>,
+    /// Roles held. At most 20.
+    pub roles: Vec<Role>,
+    /// Grade on the network's own scale, in its own words, at most 200 characters. Empty means none.
+    pub grade: String,
+    /// The person who is or signs for the member, at most 300 characters. Empty means not stated.
+    pub representative: String,
+    /// When it applied. Absent means not known, or that it did not.
+    pub applied: Option<PartialDate>,
+    /// When it was invited. Absent means not known, or that it was not.
+    pub invited: Option<PartialDate>,
+    /// When the charter was signed. Absent means not known, or that it was not.
+    pub charter_signed: Option<PartialDate>,
+    /// When it became a member. Absent means not known, or not yet.
+    pub joined: Option<PartialDate>,
+    /// When it ceased to be one. Absent means that it has not, or not known: see `state`.
+    pub left: Option<PartialDate>,
+    /// For when the source states the membership, which may be all that is known. Absent means not stated.
+    pub as_of: Option<PartialDate>,
+    /// Why it ended. Unspecified while it has not, or when the source does not say.
+    pub end_reason: Option<EndReason>,
+    /// Why it is suspended, was rejected, expelled or left, in words, at most 2,000 characters.
+    pub reason: String,
+    /// Anything else worth knowing, at most 4,000 characters.
+    pub note: String,
+    /// Who says so. At most 50.
+    pub sources: Vec<Source>,
+}
+
+impl Term {
+    /// From a message of a request.
+    pub fn parse(message: pb::Term, field: &str, violations: &mut Violations) -> Option<Term> {
+        Term::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Term {
+        pb::Term {
+            state: self.state.to_pb(),
+            class: self.class.map_or(0, MembershipClass::to_pb),
+            roles: self.roles.iter().map(Role::to_pb).collect(),
+            grade: self.grade.clone(),
+            representative: self.representative.clone(),
+            applied: self.applied.map(PartialDate::to_pb),
+            invited: self.invited.map(PartialDate::to_pb),
+            charter_signed: self.charter_signed.map(PartialDate::to_pb),
+            joined: self.joined.map(PartialDate::to_pb),
+            left: self.left.map(PartialDate::to_pb),
+            as_of: self.as_of.map(PartialDate::to_pb),
+            end_reason: self.end_reason.map_or(0, EndReason::to_pb),
+            reason: self.reason.clone(),
+            note: self.note.clone(),
+            sources: self.sources.iter().map(Source::to_pb).collect(),
+        }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Term) -> Result<Term, Corrupt> {
+        stored::read(message, Term::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::Term,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<Term> {
+        let before = violations.len();
+        let state = enums::required(
+            message.state,
+            MembershipState::from_pb,
+            &at.field("state"),
+            violations,
+        );
+        let class = enums::optional(
+            message.class,
+            MembershipClass::from_pb,
+            &at.field("class"),
+            violations,
+        );
+        let roles = text::list(message.roles, ROLES, &at.field("roles"), violations, Role::read);
+        let grade = text::line(message.grade, GRADE_CHARACTERS, &at.field("grade"), violations);
+        let representative = text::line(
+            message.representative,
+            REPRESENTATIVE_CHARACTERS,
+            &at.field("representative"),
+            violations,
+        );
+        let applied = PartialDate::optional(message.applied, &at.field("applied"), violations);
+        let invited = PartialDate::optional(message.invited, &at.field("invited"), violations);
+        let charter_signed =
+            PartialDate::optional(message.charter_signed, &at.field("charter_signed"), violations);
+        let joined = PartialDate::optional(message.joined, &at.field("joined"), violations);
+        let left = PartialDate::optional(message.left, &at.field("left"), violations);
+        let as_of = PartialDate::optional(message.as_of, &at.field("as_of"), violations);
+        let end_reason = enums::optional(
+            message.end_reason,
+            EndReason::from_pb,
+            &at.field("end_reason"),
+            violations,
+        );
+        let reason =
+            text::prose(message.reason, REASON_CHARACTERS, &at.field("reason"), violations);
+        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
+        let sources =
+            text::list(message.sources, SOURCES, &at.field("sources"), violations, Source::read);
+        if violations.len() > before {
+            return None;
+        }
+        Some(Term {
+            state: state?,
+            class,
+            roles,
+            grade,
+            representative,
+            applied,
+            invited,
+            charter_signed,
+            joined,
+            left,
+            as_of,
+            end_reason,
+            reason,
+            note,
+            sources,
+        })
+    }
+}
+
+/// A role of a member in a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// What it is. Required.
+    pub kind: RoleKind,
+    /// The source's own words, at most 200 characters. Empty means the same as `kind`.
+    pub stated: String,
+}
+
+impl Role {
+    /// From a message of a request.
+    pub fn parse(message: pb::Role, field: &str, violations: &mut Violations) -> Option<Role> {
+        Role::read(message, &Path::root(field), violations)
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Role {
+        pb::Role { kind: self.kind.to_pb(), stated: self.stated.clone() }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Role) -> Result<Role, Corrupt> {
+        stored::read(message, Role::read)
+    }
+
+    pub(crate) fn read(
+        message: pb::Role,
+        at: &Path<'_>,
+        violations: &mut Violations,
+    ) -> Option<Role> {
+        let before = violations.len();
+        let kind = enums::required(message.kind, RoleKind::from_pb, &at.field("kind"), violations);
+        let stated =
+            text::line(message.stated, ROLE_STATED_CHARACTERS, &at.field("stated"), violations);
+        if violations.len() > before {
+            return None;
+        }
+        Some(Role { kind: kind?, stated })
+    }
+}
