@@ -1,1 +1,29 @@
-//! hansa-tests
+//! Both services in this process, on ports of their own, with directories of their own: for the tests
+//! of the pair, and for the integration tests of whoever calls it.
+//!
+//! ```no_run
+//! # async fn example() {
+//! let mut world = hansa_tests::World::start().await;
+//! let mut registry = world.registry();
+//! // … call it, subscribe to the feed, then pull a plug:
+//! world.kill_feed().await;
+//! world.start_feed().await;
+//! # }
+//! ```
+//!
+//! Everything here panics when it fails: a test has nothing better to do.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `world.rs` | how the pair is started, stopped, killed and looked at |
+//! | `make.rs` | the smallest valid request of each kind |
+//! | `events.rs` | reading streams to an end that is known |
+//! | `refusal.rs` | what a status says, for assertions |
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
+
+pub mod events;
+pub mod make;
+pub mod refusal;
+mod world;
+
+pub use world::World;

@@ -1,0 +1,241 @@
+//! How the pair is started, stopped, killed and looked at.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use feed_service::Config as FeedConfig;
+use hansa_chassis::shutdown::Shutdown;
+use hansa_proto::pb::feed::v1::campaign_service_client::CampaignServiceClient;
+use hansa_proto::pb::feed::v1::feed_service_client::FeedServiceClient;
+use hansa_proto::pb::feed::v1::statement_service_client::StatementServiceClient;
+use hansa_proto::pb::feed::v1::{GetFeedStatusRequest, GetFeedStatusResponse};
+use hansa_proto::pb::registry::v1::landscape_service_client::LandscapeServiceClient;
+use hansa_proto::pb::registry::v1::registry_service_client::RegistryServiceClient;
+use registry_service::Config as RegistryConfig;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+/// Nothing here takes this long; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A registry and a feed that follows it. Dropped, both stop and their directories are removed.
+pub struct World {
+    directory: TempDir,
+    registry: Service,
+    feed: Service,
+}
+
+/// One of the two: where it listens and, while it runs, how to stop it.
+struct Service {
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+struct Running {
+    shutdown: Shutdown,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    /// Both services, serving.
+    pub async fn start() -> World {
+        let mut world = World::start_registry_only().await;
+        world.start_feed().await;
+        world
+    }
+
+    /// The registry alone, serving; the feed can be started later.
+    pub async fn start_registry_only() -> World {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut world =
+            World { directory, registry: Service::placed().await, feed: Service::placed().await };
+        world.start_registry().await;
+        world
+    }
+
+    /// The registry's data directory.
+    pub fn registry_data(&self) -> PathBuf {
+        self.directory.path().join("registry")
+    }
+
+    /// The feed's data directory.
+    pub fn feed_data(&self) -> PathBuf {
+        self.directory.path().join("feed")
+    }
+
+    /// Where the registry listens, also while it does not run.
+    pub fn registry_url(&self) -> String {
+        format!("http://{}", self.registry.address)
+    }
+
+    /// Where the feed listens, also while it does not run.
+    pub fn feed_url(&self) -> String {
+        format!("http://{}", self.feed.address)
+    }
+
+    /// A client of the registry; it connects when it is used, and again after a restart.
+    pub fn registry(&self) -> RegistryServiceClient<Channel> {
+        RegistryServiceClient::new(channel(&self.registry_url()))
+    }
+
+    /// A client of the registry's statistics.
+    pub fn landscape(&self) -> LandscapeServiceClient<Channel> {
+        LandscapeServiceClient::new(channel(&self.registry_url()))
+    }
+
+    /// A client of the feed.
+    pub fn feed(&self) -> FeedServiceClient<Channel> {
+        FeedServiceClient::new(channel(&self.feed_url()))
+    }
+
+    /// A client of the feed's statements.
+    pub fn statements(&self) -> StatementServiceClient<Channel> {
+        StatementServiceClient::new(channel(&self.feed_url()))
+    }
+
+    /// A client of the feed's campaigns.
+    pub fn campaigns(&self) -> CampaignServiceClient<Channel> {
+        CampaignServiceClient::new(channel(&self.feed_url()))
+    }
+
+    /// Starts the registry where it was, with what it had.
+    pub async fn start_registry(&mut self) {
+        let config = RegistryConfig::new(self.registry_data());
+        self.registry
+            .start(|listener, shutdown| registry_service::run(config, listener, shutdown))
+            .await;
+    }
+
+    /// Starts the feed where it was, with what it had.
+    pub async fn start_feed(&mut self) {
+        let config = FeedConfig::new(self.feed_data(), self.registry_url());
+        self.feed.start(|listener, shutdown| feed_service::run(config, listener, shutdown)).await;
+    }
+
+    /// Stops the registry as a signal would: open calls end, then it ends.
+    pub async fn stop_registry(&mut self) {
+        self.registry.end(Shutdown::drain).await;
+    }
+
+    /// Stops the feed as a signal would.
+    pub async fn stop_feed(&mut self) {
+        self.feed.end(Shutdown::drain).await;
+    }
+
+    /// Cuts the registry off in the middle of whatever it does.
+    pub async fn kill_registry(&mut self) {
+        self.registry.end(Shutdown::kill).await;
+    }
+
+    /// Cuts the feed off in the middle of whatever it does.
+    pub async fn kill_feed(&mut self) {
+        self.feed.end(Shutdown::kill).await;
+    }
+
+    /// Tells the feed to drain without waiting for its end.
+    pub fn begin_feed_drain(&self) {
+        self.feed.running.as_ref().expect("the feed runs").shutdown.drain();
+    }
+
+    /// Waits until the feed has followed the registry up to a position.
+    pub async fn feed_follows(&self, registry_position: u64) -> GetFeedStatusResponse {
+        let request =
+            GetFeedStatusRequest { min_registry_position: registry_position, ..Default::default() };
+        within(async {
+            loop {
+                match self.feed().get_feed_status(request.clone()).await {
+                    Ok(response) => return response.into_inner(),
+                    Err(status) if status.code() == tonic::Code::Unavailable => {
+                        tokio::task::yield_now().await;
+                    }
+                    Err(status) => panic!("the feed's status: {status:?}"),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Stops both and reads both journals from end to end.
+    pub async fn verify_journals(&mut self) {
+        self.stop_feed().await;
+        self.stop_registry().await;
+        for data in [self.registry_data(), self.feed_data()] {
+            verify_journal(&data.join("journal"));
+        }
+    }
+}
+
+fn verify_journal(directory: &Path) {
+    if let Err(error) = hansa_journal::verify(directory) {
+        panic!("{}: {error}", directory.display());
+    }
+}
+
+impl Service {
+    /// A port that nobody has, kept for this service.
+    async fn placed() -> Service {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Service { address: listener.local_addr().expect("it is bound"), running: None }
+    }
+
+    async fn start<F, E>(&mut self, run: impl FnOnce(TcpListener, Shutdown) -> F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::error::Error + Send + 'static,
+    {
+        assert!(self.running.is_none(), "it runs already");
+        let listener = TcpListener::bind(self.address).await.expect("its port is free again");
+        let shutdown = Shutdown::new();
+        let service = run(listener, shutdown.clone());
+        let task = tokio::spawn(async move {
+            if let Err(error) = service.await {
+                panic!("the service ended: {error}");
+            }
+        });
+        self.running = Some(Running { shutdown, task });
+        within(serving(format!("http://{}", self.address))).await;
+    }
+
+    async fn end(&mut self, how: impl FnOnce(&Shutdown)) {
+        let running = self.running.take().expect("it runs");
+        how(&running.shutdown);
+        within(running.task).await.expect("it ends without a panic");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.shutdown.kill();
+        }
+    }
+}
+
+/// Waits until the health service says SERVING.
+async fn serving(url: String) {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::health_client::HealthClient;
+    let mut health = HealthClient::new(channel(&url));
+    loop {
+        let watched = health.watch(HealthCheckRequest::default()).await;
+        let Ok(mut statuses) = watched.map(tonic::Response::into_inner) else { continue };
+        while let Ok(Some(status)) = statuses.message().await {
+            if status.status() == ServingStatus::Serving {
+                return;
+            }
+        }
+    }
+}
+
+fn channel(url: &str) -> Channel {
+    Endpoint::from_shared(url.to_owned()).expect("a well-formed URL").tcp_nodelay(true).connect_lazy()
+}
+
+/// Fails a test that would wait for ever.
+pub(crate) async fn within<T>(fact: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, fact).await.expect("it takes no more than a minute")
+}
