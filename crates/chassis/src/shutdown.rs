@@ -119,4 +119,25 @@ mod tests {
         shutdown.signalled("SIGINT");
         assert!(shutdown.is_killed());
     }
+
+    #[tokio::test]
+    async fn a_signal_from_outside_reaches_the_handle() {
+        let shutdown = Shutdown::new();
+        shutdown.on_signals().expect("a runtime is there");
+        for (signal, told) in
+            [("-TERM", Shutdown::draining as fn(&Shutdown) -> bool), ("-INT", Shutdown::is_killed)]
+        {
+            assert!(!told(&shutdown));
+            let id = std::process::id().to_string();
+            let sent = tokio::task::spawn_blocking(move || {
+                std::process::Command::new("kill").args([signal, &id]).status()
+            });
+            assert!(sent.await.is_ok_and(|sent| sent.is_ok_and(|status| status.success())));
+            match signal {
+                "-TERM" => shutdown.drained().await,
+                _ => shutdown.killed().await,
+            }
+            assert!(told(&shutdown));
+        }
+    }
 }

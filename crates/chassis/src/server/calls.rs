@@ -129,12 +129,14 @@ mod tests {
         Status::from_header_map(answer.headers()).unwrap()
     }
 
+    /// Services that never answer.
     fn never() -> Routes {
-        let router = Routes::default().into_axum_router();
-        Routes::from(router.fallback_service(tower::service_fn(|_| std::future::pending())))
+        let unanswered =
+            tower::service_fn(|_| std::future::pending::<Result<Response<Body>, Infallible>>());
+        Routes::from(Routes::default().into_axum_router().fallback_service(unanswered))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_call_is_given_up_at_the_callers_deadline() {
         let status = answer(Calls::new(never(), 1), headers("50m")).await;
         assert_eq!(status.code(), Code::DeadlineExceeded);
