@@ -27,9 +27,9 @@
 //! | `faulty.rs` | (test-util) a journal that fails, stalls or loses its reply on demand |
 
 mod commit;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub mod faulty;
 mod journal;
 pub mod limits;

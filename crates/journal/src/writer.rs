@@ -173,7 +173,7 @@ impl<M: Machine> Writer<M> {
         };
         let thread = thread::Builder::new()
             .name("journal-writer".to_owned())
-            .spawn(move || run.to_the_end())
+            .spawn(move || run.until_the_end())
             .map_err(|error| Fault::caused("cannot start the writer's thread", error))?;
         let thread = Arc::new(Mutex::new(Some(thread)));
         let writer = Writer { queue, stopping, thread, state: state.clone() };

@@ -93,7 +93,7 @@ impl<M: Machine> Batch<M> {
     }
 
     /// Tells everybody what was decided.
-    pub(super) fn is_durable(self) {
+    pub(super) fn became_durable(self) {
         for (asker, outcome) in self.waiting {
             let _ = asker.send(outcome);
         }

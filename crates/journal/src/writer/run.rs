@@ -30,7 +30,7 @@ pub(super) struct Run<M: Machine> {
 
 impl<M: Machine> Run<M> {
     /// Runs until told to stop or until something fails; a panic is a failure like any other.
-    pub(super) fn to_the_end(mut self) {
+    pub(super) fn until_the_end(mut self) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.replay().and_then(|()| self.serve())));
         let failure = match ended {
             Ok(Ok(())) => None,
@@ -130,7 +130,7 @@ impl<M: Machine> Run<M> {
         match self.runtime.block_on(self.journal.append(batch.tail(), drafts)) {
             Ok(commits) => {
                 self.release(&commits)?;
-                batch.is_durable();
+                batch.became_durable();
                 Ok(())
             }
             Err(AppendError::Full) => {
