@@ -1,1 +1,17 @@
-//! hansa-client
+//! Clients of the two services, and what is built on them.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `connect.rs` | how one reaches the registry and the feed |
+//! | `error.rs` | what a failed call means, for people |
+//! | `subscription.rs` | the feed as a stream that resumes by itself: nothing repeated, nothing skipped |
+//! | `import.rs`, `import/` | how a data set of tables becomes calls, in order, and safe to repeat |
+
+mod connect;
+mod error;
+pub mod import;
+mod subscription;
+
+pub use connect::{ConnectError, Feed, Registry};
+pub use error::{CallError, FieldProblem, RuleProblem};
+pub use subscription::{Item, Start, SubscribeOptions, Subscription};
