@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-/// A call that failed, with everything its status says.
+/// A call that failed. Derefs to what is known about it; boxed, because it is rare and large.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallError {
+pub struct CallError(Box<CallFailure>);
+
+/// Everything the status of a failed call says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFailure {
     /// The gRPC code.
     pub code: Code,
     /// The reason of google.rpc.ErrorInfo, such as `REFUSED`. None: the status carries none, so it
@@ -66,7 +71,7 @@ impl CallError {
     }
 
     fn of_transport(code: Code, message: String, retryable: bool) -> Self {
-        Self {
+        Self(Box::new(CallFailure {
             code,
             reason: None,
             message,
@@ -77,7 +82,7 @@ impl CallError {
             retryable,
             retry_after: None,
             side_effects_unknown: matches!(code, Code::Unknown | Code::DeadlineExceeded),
-        }
+        }))
     }
 
     /// What one can do about it.
@@ -161,11 +166,19 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+impl Deref for CallError {
+    type Target = CallFailure;
+
+    fn deref(&self) -> &CallFailure {
+        &self.0
+    }
+}
+
 impl From<tonic::Status> for CallError {
     fn from(status: tonic::Status) -> Self {
         let details = status.get_error_details();
         let broken = std::error::Error::source(&status).is_some();
-        let mut error = Self::of_transport(
+        let Self(mut error) = Self::of_transport(
             status.code(),
             status.message().to_owned(),
             retryable_without_details(status.code(), broken),
@@ -192,7 +205,7 @@ impl From<tonic::Status> for CallError {
         }
         error.resource = details.resource_info().map(|resource| resource.resource_name.clone());
         error.retry_after = details.retry_info().and_then(|retry| retry.retry_delay);
-        error
+        Self(error)
     }
 }
 

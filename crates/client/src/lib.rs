@@ -13,5 +13,5 @@ pub mod import;
 mod subscription;
 
 pub use connect::{ConnectError, Feed, Registry};
-pub use error::{CallError, FieldProblem, RuleProblem};
+pub use error::{CallError, CallFailure, FieldProblem, RuleProblem};
 pub use subscription::{Item, Start, SubscribeOptions, Subscription};

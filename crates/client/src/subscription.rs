@@ -72,7 +72,7 @@ pub enum Item {
     /// The connection is lost; it is tried again after the delay.
     Interrupted {
         /// Why.
-        cause: Box<CallError>,
+        cause: CallError,
         /// When it is tried again.
         retry_in: Duration,
     },
@@ -232,7 +232,7 @@ impl Subscription {
         }
         let retry_in = self.backoff.next_delay().max(cause.retry_after.unwrap_or_default());
         self.wait = Some(retry_in);
-        Ok(Item::Interrupted { cause: Box::new(cause), retry_in })
+        Ok(Item::Interrupted { cause, retry_in })
     }
 }
 
