@@ -20,6 +20,9 @@ const TEXT_BYTES_MAX: usize = 512;
 /// The most bytes of all texts of the violations in one status.
 const VIOLATION_BYTES_MAX: usize = 2 * 1024;
 
+/// How long a caller that was turned away should wait.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
 /// A failure on its way to a caller.
 #[derive(Debug, Clone)]
 #[must_use = "a problem does nothing until it is turned into a status"]
@@ -143,6 +146,22 @@ impl Problem {
         }
         fits
     }
+}
+
+/// The server has as many calls waiting for an answer as it takes.
+pub(crate) fn too_many_calls(limit: usize) -> Status {
+    Problem::new(Code::ResourceExhausted, "QUEUE_FULL", "too many calls wait for an answer")
+        .retry_after(RETRY_AFTER)
+        .quota("calls", format!("at most {limit} wait at once"))
+        .into_status()
+}
+
+/// The caller's deadline passed before the service answered; it may have acted all the same.
+pub(crate) fn deadline_passed() -> Status {
+    Problem::new(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", "the caller's deadline has passed")
+        .retryable(true)
+        .side_effects_unknown()
+        .into_status()
 }
 
 /// The text, or its beginning and an ellipsis.

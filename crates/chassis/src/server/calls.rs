@@ -10,15 +10,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use tokio::sync::Semaphore;
-use tonic::Code;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
 
-use crate::status::Problem;
-
-/// How long a caller turned away should wait.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
+use crate::status;
 
 /// The services, and the room for calls to them.
 #[derive(Debug, Clone)]
@@ -39,28 +35,16 @@ impl Calls {
         request: Request<Body>,
     ) -> Result<Response<Body>, Infallible> {
         let Ok(_place) = self.places.clone().try_acquire_owned() else {
-            return Ok(too_many(self.places_max).into_status().into_http());
+            return Ok(status::too_many_calls(self.places_max).into_http());
         };
         let Some(limit) = deadline(request.headers()) else {
             return self.routes.call(request).await;
         };
         match tokio::time::timeout(limit, self.routes.call(request)).await {
             Ok(answer) => answer,
-            Err(_) => Ok(too_late().into_status().into_http()),
+            Err(_) => Ok(status::deadline_passed().into_http()),
         }
     }
-}
-
-fn too_many(places_max: usize) -> Problem {
-    Problem::new(Code::ResourceExhausted, "QUEUE_FULL", "too many calls wait for an answer")
-        .retry_after(RETRY_AFTER)
-        .quota("calls", format!("at most {places_max} wait at once"))
-}
-
-fn too_late() -> Problem {
-    Problem::new(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", "the caller's deadline has passed")
-        .retryable(true)
-        .side_effects_unknown()
 }
 
 /// The caller's deadline: at most eight digits and a unit. One that is malformed is none, as gRPC asks
@@ -88,7 +72,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use tonic::Status;
+    use tonic::{Code, Status};
     use tonic_types::StatusExt;
 
     fn headers(timeout: &str) -> HeaderMap {
