@@ -175,7 +175,7 @@ async fn records_of_another_journal_are_refused() {
 
 #[tokio::test]
 async fn missing_and_strange_files_are_refused() {
-    let stored = Stored::new(300, &[2, 2, 2, 2]).await;
+    let stored = Stored::new(100, &[2, 2, 2, 2]).await;
     let files = segment_files(stored.dir.path());
     assert!(files.len() >= 3);
     fs::remove_file(&files[1]).unwrap();
