@@ -26,6 +26,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
+pub use calls::caller_deadline;
+
 pub use crate::config::ServeOptions;
 use crate::health::Health;
 use crate::shutdown::Shutdown;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::{HeaderMap, Request, Response};
 use tokio::sync::Semaphore;
 use tonic::body::Body;
+use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tower::Service;
 
@@ -47,8 +48,15 @@ impl Calls {
     }
 }
 
-/// The caller's deadline: at most eight digits and a unit. One that is malformed is none, as gRPC asks
-/// of servers that cannot read it.
+/// How long the caller of a method waits, by its `grpc-timeout`: for methods that themselves wait for
+/// something and want to answer before that.
+#[must_use]
+pub fn caller_deadline(metadata: &MetadataMap) -> Option<Duration> {
+    deadline(metadata.as_ref())
+}
+
+/// At most eight digits and a unit. A deadline that is malformed is none, as gRPC asks of servers
+/// that cannot read it.
 fn deadline(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -94,6 +102,8 @@ mod tests {
         ];
         for (text, duration) in cases {
             assert_eq!(deadline(&headers(text)), Some(duration), "{text}");
+            let metadata = MetadataMap::from_headers(headers(text));
+            assert_eq!(caller_deadline(&metadata), Some(duration), "{text}");
         }
     }
 
@@ -103,6 +113,7 @@ mod tests {
             assert_eq!(deadline(&headers(text)), None, "{text:?}");
         }
         assert_eq!(deadline(&HeaderMap::new()), None);
+        assert_eq!(caller_deadline(&MetadataMap::new()), None);
     }
 
     async fn answer(calls: Calls, headers: HeaderMap) -> Status {
