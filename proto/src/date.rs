@@ -145,3 +145,27 @@ impl FromStr for PartialDate {
         date.ok().filter(|date| date.to_string() == text).ok_or_else(not_a_date)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn is_ordered_with_the_unknown_first() {
+        let dates = ["2017-12-31", "2018", "2018-09", "2018-09-01", "2018-10", "2019"];
+        let parsed: Vec<PartialDate> = dates.iter().map(|date| date.parse().unwrap()).collect();
+        assert!(parsed.is_sorted_by(|one, next| one < next));
+        let written: Vec<String> = parsed.iter().map(PartialDate::to_string).collect();
+        assert_eq!(written, dates);
+    }
+
+    #[test]
+    fn texts_have_one_form() {
+        for text in ["", "18", "2018-9", "2018-09-", "+2018", "-2018", "2018-02-30", "2018-00"] {
+            assert!(text.parse::<PartialDate>().is_err(), "{text}");
+        }
+        let first: PartialDate = "0001-01-01".parse().unwrap();
+        assert_eq!((first.year(), first.month(), first.day()), (1, Some(1), Some(1)));
+    }
+}

@@ -188,3 +188,59 @@ fn is_id(id: &str) -> bool {
         && !id.starts_with('-')
         && !id.ends_with('-')
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written() {
+        let network = NetworkId::parse("networks/uclg-africa").unwrap();
+        assert_eq!(network.id(), "uclg-africa");
+        assert_eq!(network.to_string(), "networks/uclg-africa");
+        assert_eq!(NetworkId::from_id("uclg-africa"), Ok(network));
+        let name = "networks/aimf/memberships/fr-paris";
+        let membership = MembershipId::parse(name).unwrap();
+        assert_eq!(membership.member.id(), "fr-paris");
+        assert_eq!(membership.to_string(), name);
+        let event = EventId::parse("events/12.0").unwrap();
+        assert_eq!((event.position, event.index), (12, 0));
+        assert_eq!(event.to_string(), "events/12.0");
+    }
+
+    #[test]
+    fn ids_are_lower_case_letters_digits_and_inner_hyphens() {
+        for id in ["a", "9", "a--b", &"a".repeat(ID_CHARACTERS)] {
+            assert!(MemberId::from_id(id).is_ok(), "{id}");
+        }
+        let long = "a".repeat(ID_CHARACTERS + 1);
+        for id in ["", "-a", "a-", "A", "a b", "a/b", "é", "a_b", &long] {
+            assert!(MemberId::from_id(id).is_err(), "{id}");
+            assert!(MemberId::parse(&format!("members/{id}")).is_err(), "{id}");
+        }
+        for name in ["a", "networks/a", "members", "/members/a", "members/a/b"] {
+            assert!(MemberId::parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_memberships_and_events_have_one_form() {
+        for name in ["networks/a/memberships/", "networks//memberships/b", "networks/a/members/b"] {
+            assert!(MembershipId::parse(name).is_err(), "{name}");
+        }
+        for name in ["events/12", "events/0.0", "events/012.0", "events/+1.0", "events/1.-0"] {
+            assert!(EventId::parse(name).is_err(), "{name}");
+        }
+        assert!(EventId::parse("events/18446744073709551615.4294967295").is_ok());
+        assert!(EventId::parse("events/18446744073709551616.0").is_err());
+    }
+
+    #[test]
+    fn request_ids_are_visible_ascii() {
+        assert!(RequestId::parse(&"x".repeat(REQUEST_ID_CHARACTERS)).is_ok());
+        for text in ["", "a b", "é", "a\n", &"x".repeat(REQUEST_ID_CHARACTERS + 1)] {
+            assert!(RequestId::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -91,3 +91,24 @@ recorded_of!(
     pb::feed::v1::Statement,
     pb::feed::v1::Campaign,
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stamps_keep_their_microseconds() {
+        for at in [0, 1, -1, 999_999, 1_758_000_000_123_456, -1_500_000] {
+            assert_eq!(micros(timestamp(at)), at);
+        }
+        let before = timestamp(-1);
+        assert_eq!(before.map(|stamp| (stamp.seconds, stamp.nanos)), Some((-1, 999_999_000)));
+    }
+
+    #[test]
+    fn an_etag_is_never_empty() {
+        let recorded = Recorded { updated_position: 255, ..Recorded::default() };
+        assert_eq!(recorded.etag(), "ff");
+        assert_eq!(Recorded::default().etag(), "0");
+    }
+}

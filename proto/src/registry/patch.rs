@@ -37,13 +37,14 @@ macro_rules! patch {
                 field: &str,
                 violations: &mut Violations,
             ) -> Option<$patch> {
+                let before = violations.len();
                 let fields = masked(mask, Self::FIELDS, violations);
                 let mut only_masked: pb::$resource = $blank;
                 $( if fields.contains(&stringify!($field)) {
                     only_masked.$field = message.$field;
                 } )+
                 let values = $resource::parse(only_masked, field, violations)?;
-                (!fields.is_empty()).then_some($patch { fields: fields, values })
+                (violations.len() == before).then_some($patch { fields, values })
             }
 
             /// Names of the fields it changes.
