@@ -1,0 +1,220 @@
+//! WatchChanges: the journal as a stream.
+//!
+//! The stream pulls: it holds a position and one bounded batch of commits, and makes the next message
+//! when the last was taken. A slow watcher costs nothing and loses nothing. A sign of life comes at
+//! least every interval, while catching up too, and names the position of the last commit sent.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::stream::{self, Stream};
+use hansa_chassis::clock;
+use hansa_chassis::shutdown::Shutdown;
+use hansa_journal::{Commit, Position, ReadLimit, Reader};
+use hansa_proto::limits;
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::violation::Violations;
+use pb::watch_changes_response::Message;
+use tokio::time::Sleep;
+use tonic::Status;
+
+use crate::{codec, status};
+
+/// Commits held for a watcher.
+const BATCH: ReadLimit = ReadLimit { commits: 64, bytes: 256 * 1024 };
+
+/// A checked request.
+struct Start {
+    after: Position,
+    identity: Option<[u8; limits::IDENTITY_BYTES]>,
+    chain: Option<[u8; limits::CHAIN_BYTES]>,
+    interval: Duration,
+}
+
+fn parse(request: &pb::WatchChangesRequest) -> Result<Start, Violations> {
+    let mut violations = Violations::default();
+    let identity = fixed(&request.identity, "identity", &mut violations);
+    let chain = fixed(&request.chain, "chain", &mut violations);
+    let interval = interval(request.progress_interval, &mut violations);
+    violations.finish()?;
+    Ok(Start { after: Position::new(request.after_position), identity, chain, interval })
+}
+
+/// Bytes of a fixed length, or none at all.
+fn fixed<const N: usize>(
+    bytes: &[u8],
+    field: &str,
+    violations: &mut Violations,
+) -> Option<[u8; N]> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let fixed = bytes.try_into().ok();
+    if fixed.is_none() {
+        violations.push(field, format!("must have {N} bytes, or none"));
+    }
+    fixed
+}
+
+fn interval(asked: Option<prost_types::Duration>, violations: &mut Violations) -> Duration {
+    let usual = Duration::from_secs(limits::PROGRESS_SECONDS.unsigned_abs());
+    let Some(asked) = asked else { return usual };
+    let range = limits::PROGRESS_SECONDS_RANGE;
+    let least = Duration::from_secs(range.start().unsigned_abs());
+    let most = Duration::from_secs(range.end().unsigned_abs());
+    match Duration::try_from(asked) {
+        Ok(interval) if (least..=most).contains(&interval) => interval,
+        _ => {
+            let problem = format!("must be {} to {} seconds", range.start(), range.end());
+            violations.push("progress_interval", problem);
+            usual
+        }
+    }
+}
+
+/// Opens the stream, or says why it cannot be.
+pub(crate) async fn watch(
+    reader: Reader,
+    shutdown: Shutdown,
+    request: pb::WatchChangesRequest,
+) -> Result<impl Stream<Item = Result<pb::WatchChangesResponse, Status>> + use<>, Status> {
+    let start = parse(&request).map_err(status::malformed)?;
+    check_history(&reader, &start).await?;
+    let opened = pb::WatchOpened {
+        identity: bytes::Bytes::copy_from_slice(reader.identity().as_bytes()),
+        after_position: start.after.get(),
+        head_position: reader.head().get(),
+        progress_interval: prost_types::Duration::try_from(start.interval).ok(),
+    };
+    let watch = Watch {
+        reader,
+        shutdown,
+        position: start.after,
+        interval: start.interval,
+        silence: Box::pin(tokio::time::sleep(start.interval)),
+        ready: VecDeque::new(),
+        opened: Some(opened),
+        ended: false,
+    };
+    Ok(stream::unfold(watch, |mut watch| async move {
+        let next = watch.next().await?;
+        Some((next, watch))
+    }))
+}
+
+async fn check_history(reader: &Reader, start: &Start) -> Result<(), Status> {
+    if start.identity.is_some_and(|identity| identity != *reader.identity().as_bytes()) {
+        return Err(status::foreign(reader));
+    }
+    if start.after > reader.head() {
+        return Err(status::in_future(reader.head(), reader));
+    }
+    let Some(expected) = start.chain else { return Ok(()) };
+    let actual =
+        reader.chain_at(start.after).await.map_err(|error| status::journal(error, reader))?;
+    match expected == *actual.as_bytes() {
+        true => Ok(()),
+        false => Err(status::chain_mismatch(start.after, reader)),
+    }
+}
+
+/// One watcher.
+struct Watch {
+    reader: Reader,
+    shutdown: Shutdown,
+    /// The last commit sent.
+    position: Position,
+    interval: Duration,
+    silence: Pin<Box<Sleep>>,
+    ready: VecDeque<Commit>,
+    opened: Option<pb::WatchOpened>,
+    ended: bool,
+}
+
+impl Watch {
+    /// The next message; an error is the last.
+    async fn next(&mut self) -> Option<Result<pb::WatchChangesResponse, Status>> {
+        if self.ended {
+            return None;
+        }
+        if let Some(opened) = self.opened.take() {
+            return Some(Ok(pb::WatchChangesResponse { message: Some(Message::Opened(opened)) }));
+        }
+        let message = self.message().await;
+        self.ended = message.is_err();
+        Some(message)
+    }
+
+    async fn message(&mut self) -> Result<pb::WatchChangesResponse, Status> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.drained() => return Err(status::not_serving()),
+            () = &mut self.silence => return Ok(self.progress()),
+            filled = fill(&mut self.ready, &self.reader, self.position) => filled?,
+        }
+        let commit = self.ready.pop_front().expect("a batch that was filled has a commit");
+        self.position = commit.position;
+        codec::watched(&commit).map_err(status::codec)
+    }
+
+    fn progress(&mut self) -> pb::WatchChangesResponse {
+        self.silence = Box::pin(tokio::time::sleep(self.interval));
+        let progress = pb::WatchProgress {
+            position: self.position.get(),
+            head_position: self.reader.head().get(),
+            server_time: Some(codec::timestamp(clock::now_micros())),
+        };
+        pb::WatchChangesResponse { message: Some(Message::Progress(progress)) }
+    }
+}
+
+/// Waits until there is a commit to send. Nothing is lost when it is dropped half way.
+async fn fill(
+    ready: &mut VecDeque<Commit>,
+    reader: &Reader,
+    position: Position,
+) -> Result<(), Status> {
+    if !ready.is_empty() {
+        return Ok(());
+    }
+    reader.beyond(position).await.map_err(|_stopped| status::not_serving())?;
+    let commits =
+        reader.read(position, BATCH).await.map_err(|error| status::journal(error, reader))?;
+    ready.extend(commits);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(request: pb::WatchChangesRequest) -> usize {
+        parse(&request).err().map_or(0, |violations| violations.len())
+    }
+
+    #[test]
+    fn an_interval_outside_its_range_is_refused() {
+        let seconds = |seconds, nanos| pb::WatchChangesRequest {
+            progress_interval: Some(prost_types::Duration { seconds, nanos }),
+            ..pb::WatchChangesRequest::default()
+        };
+        for (whole, nanos) in [(0, 0), (0, 999_999_999), (60, 1), (61, 0), (-1, 0), (i64::MIN, 0)] {
+            assert_eq!(violations(seconds(whole, nanos)), 1, "{whole}.{nanos}");
+        }
+        for (whole, nanos) in [(1, 0), (1, 1), (60, 0)] {
+            assert_eq!(violations(seconds(whole, nanos)), 0, "{whole}.{nanos}");
+        }
+    }
+
+    #[test]
+    fn every_violation_is_reported() {
+        let request = pb::WatchChangesRequest {
+            identity: bytes::Bytes::from_static(&[1; 15]),
+            chain: bytes::Bytes::from_static(&[1; 33]),
+            progress_interval: Some(prost_types::Duration { seconds: 0, nanos: 0 }),
+            after_position: 0,
+        };
+        assert_eq!(violations(request), 3);
+    }
+}

@@ -1,0 +1,419 @@
+//! What the registry can be asked to do, and what comes of it: `decide(state, slot, command)` gives
+//! the changes, or why there are none. Pure: no storage, no transport, no clock.
+//!
+//! Two promises hold after every accepted command: an ended network has no open membership, and a
+//! retired member has none either.
+
+use std::error::Error;
+use std::fmt;
+
+use hansa_journal::Slot;
+use hansa_proto::date::PartialDate;
+use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
+use hansa_proto::registry::{ChangeKind, Member, Membership, MembershipState, Network, Recorded};
+
+mod admission;
+mod member;
+mod membership;
+mod network;
+
+pub(crate) use member::{RetireMember, UpdateMember};
+pub(crate) use membership::{
+    ChangeMembership, InviteMember, JoinNetwork, MembershipStep, RecordMembership,
+};
+pub(crate) use network::{EndNetwork, RelateNetworks, UpdateNetwork};
+
+/// Everything the registry can be asked to write.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// Record a network.
+    CreateNetwork(Network),
+    /// Change what is known of a network.
+    UpdateNetwork(UpdateNetwork),
+    /// End a network or merge it into another.
+    EndNetwork(EndNetwork),
+    /// Record how a network stands to another.
+    RelateNetworks(RelateNetworks),
+    /// Record a member.
+    CreateMember(Member),
+    /// Change what is known of a member.
+    UpdateMember(UpdateMember),
+    /// Mark a member as no longer counted.
+    RetireMember(RetireMember),
+    /// Join under the network's admission rules.
+    JoinNetwork(JoinNetwork),
+    /// Invite a member.
+    InviteMember(InviteMember),
+    /// Record a term that a source states.
+    RecordMembership(RecordMembership),
+    /// Approve an application.
+    ApproveMembership(MembershipStep),
+    /// Reject an application.
+    RejectMembership(MembershipStep),
+    /// Change the present term.
+    ChangeMembership(ChangeMembership),
+    /// Suspend an active member.
+    SuspendMembership(MembershipStep),
+    /// Make a suspended member active again.
+    ReinstateMembership(MembershipStep),
+    /// The member leaves.
+    LeaveNetwork(MembershipStep),
+    /// The network expels the member.
+    ExpelMember(MembershipStep),
+}
+
+impl Command {
+    /// The resource the command is about: the one an answer shows.
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Command::CreateNetwork(network) => Target::Network(network.id.clone()),
+            Command::UpdateNetwork(update) => Target::Network(update.network.clone()),
+            Command::EndNetwork(end) => Target::Network(end.network.clone()),
+            Command::RelateNetworks(relate) => Target::Network(relate.network.clone()),
+            Command::CreateMember(member) => Target::Member(member.id.clone()),
+            Command::UpdateMember(update) => Target::Member(update.member.clone()),
+            Command::RetireMember(retire) => Target::Member(retire.member.clone()),
+            Command::JoinNetwork(join) => Target::Membership(join.membership.clone()),
+            Command::InviteMember(invite) => Target::Membership(invite.membership.clone()),
+            Command::RecordMembership(record) => Target::Membership(record.membership.clone()),
+            Command::ChangeMembership(change) => Target::Membership(change.membership.clone()),
+            Command::ApproveMembership(step)
+            | Command::RejectMembership(step)
+            | Command::SuspendMembership(step)
+            | Command::ReinstateMembership(step)
+            | Command::LeaveNetwork(step)
+            | Command::ExpelMember(step) => Target::Membership(step.membership.clone()),
+        }
+    }
+}
+
+/// What is decided against.
+pub(crate) trait State {
+    /// The network of this id.
+    fn network(&self, id: &NetworkId) -> Result<Option<Network>, StateError>;
+    /// The member of this id.
+    fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError>;
+    /// The membership of this id.
+    fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError>;
+    /// Memberships of a network that have not ended, at most `limit`, ordered by member.
+    fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError>;
+    /// Memberships of a member that have not ended, at most `limit`, ordered by network.
+    fn open_of_member(&self, id: &MemberId, limit: usize) -> Result<Vec<Membership>, StateError>;
+}
+
+/// The state could not be looked up.
+#[derive(Debug, thiserror::Error)]
+#[error("the state could not be looked up")]
+pub(crate) struct StateError(#[source] pub(crate) Box<dyn Error + Send + Sync>);
+
+/// One change of one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Change {
+    /// What happened.
+    pub(crate) kind: ChangeKind,
+    /// When it happened in the world.
+    pub(crate) occurred_at: Option<PartialDate>,
+    /// The resource after it.
+    pub(crate) resource: Resource,
+}
+
+/// What changes are about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Resource {
+    /// A network.
+    Network(Box<Network>),
+    /// A member.
+    Member(Box<Member>),
+    /// A membership.
+    Membership(Box<Membership>),
+}
+
+/// Which resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A network.
+    Network(NetworkId),
+    /// A member.
+    Member(MemberId),
+    /// A membership.
+    Membership(MembershipId),
+}
+
+impl Target {
+    /// The sort of resource, as callers know it.
+    pub(crate) const fn sort(&self) -> &'static str {
+        match self {
+            Target::Network(_) => "hansa.registry.v1.Network",
+            Target::Member(_) => "hansa.registry.v1.Member",
+            Target::Membership(_) => "hansa.registry.v1.Membership",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Network(id) => id.fmt(f),
+            Target::Member(id) => id.fmt(f),
+            Target::Membership(id) => id.fmt(f),
+        }
+    }
+}
+
+/// Why a command is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Rejection {
+    /// There is no such resource.
+    #[error("{0} does not exist")]
+    NotFound(Target),
+    /// The name is taken.
+    #[error("{0} exists already")]
+    AlreadyExists(Target),
+    /// The caller has not seen the last change.
+    #[error("the etag is not the present one")]
+    EtagMismatch {
+        /// What the caller gave.
+        expected: String,
+        /// The present one; empty when there is no resource yet.
+        actual: String,
+    },
+    /// Rules are against it: every one that failed.
+    #[error("{}", described(.0))]
+    Refused(Vec<RuleViolation>),
+    /// More changes than one commit may hold.
+    #[error("more than {limit} changes do not fit into one commit")]
+    TooLarge {
+        /// Most changes of one commit.
+        limit: usize,
+    },
+    /// The request id was used with another payload.
+    #[error("the request id was used with another payload")]
+    RequestIdReused,
+}
+
+fn described(violations: &[RuleViolation]) -> String {
+    let texts: Vec<&str> =
+        violations.iter().map(|violation| violation.description.as_str()).collect();
+    texts.join("; ")
+}
+
+/// A rule that is against a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RuleViolation {
+    /// Which rule.
+    pub(crate) rule: Rule,
+    /// The resource it is about.
+    pub(crate) subject: String,
+    /// What is wrong, in words.
+    pub(crate) description: String,
+}
+
+/// Rules that can refuse a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Rule {
+    /// The network has ended or merged.
+    NetworkEnded,
+    /// The network is only announced.
+    NetworkNotActive,
+    /// The member is retired.
+    MemberRetired,
+    /// The network has no member list.
+    NoMemberList,
+    /// The network takes only whom it has invited.
+    NotInvited,
+    /// The charter must be signed first.
+    CharterNotSigned,
+    /// The network does not offer the class.
+    ClassNotOffered,
+    /// Members of this kind cannot belong.
+    KindNotEligible,
+    /// Members of this country cannot belong.
+    CountryNotEligible,
+    /// The population is too small, or not known.
+    PopulationTooSmall,
+    /// It belongs, has applied or is invited already.
+    AlreadyAMember,
+    /// There is no application.
+    NotApplied,
+    /// The membership is not active.
+    NotActive,
+    /// The membership is not suspended.
+    NotSuspended,
+    /// The membership has ended.
+    MembershipEnded,
+    /// A recorded fact needs a source.
+    SourceMissing,
+    /// A resource cannot stand in this relation to itself.
+    SelfRelation,
+    /// The state cannot change this way.
+    StateNotReachable,
+    /// A network named does not exist.
+    NetworkUnknown,
+    /// A member named does not exist.
+    MemberUnknown,
+    /// There are as many already as there may be.
+    LimitReached,
+}
+
+impl Rule {
+    /// Every rule of the registry.
+    #[cfg(test)]
+    pub(crate) const ALL: [Rule; 21] = [
+        Rule::NetworkEnded,
+        Rule::NetworkNotActive,
+        Rule::MemberRetired,
+        Rule::NoMemberList,
+        Rule::NotInvited,
+        Rule::CharterNotSigned,
+        Rule::ClassNotOffered,
+        Rule::KindNotEligible,
+        Rule::CountryNotEligible,
+        Rule::PopulationTooSmall,
+        Rule::AlreadyAMember,
+        Rule::NotApplied,
+        Rule::NotActive,
+        Rule::NotSuspended,
+        Rule::MembershipEnded,
+        Rule::SourceMissing,
+        Rule::SelfRelation,
+        Rule::StateNotReachable,
+        Rule::NetworkUnknown,
+        Rule::MemberUnknown,
+        Rule::LimitReached,
+    ];
+
+    /// Its name in the contract.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Rule::NetworkEnded => "NETWORK_ENDED",
+            Rule::NetworkNotActive => "NETWORK_NOT_ACTIVE",
+            Rule::MemberRetired => "MEMBER_RETIRED",
+            Rule::NoMemberList => "NO_MEMBER_LIST",
+            Rule::NotInvited => "NOT_INVITED",
+            Rule::CharterNotSigned => "CHARTER_NOT_SIGNED",
+            Rule::ClassNotOffered => "CLASS_NOT_OFFERED",
+            Rule::KindNotEligible => "KIND_NOT_ELIGIBLE",
+            Rule::CountryNotEligible => "COUNTRY_NOT_ELIGIBLE",
+            Rule::PopulationTooSmall => "POPULATION_TOO_SMALL",
+            Rule::AlreadyAMember => "ALREADY_A_MEMBER",
+            Rule::NotApplied => "NOT_APPLIED",
+            Rule::NotActive => "NOT_ACTIVE",
+            Rule::NotSuspended => "NOT_SUSPENDED",
+            Rule::MembershipEnded => "MEMBERSHIP_ENDED",
+            Rule::SourceMissing => "SOURCE_MISSING",
+            Rule::SelfRelation => "SELF_RELATION",
+            Rule::StateNotReachable => "STATE_NOT_REACHABLE",
+            Rule::NetworkUnknown => "NETWORK_UNKNOWN",
+            Rule::MemberUnknown => "MEMBER_UNKNOWN",
+            Rule::LimitReached => "LIMIT_REACHED",
+        }
+    }
+}
+
+/// Why nothing was decided.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undecided {
+    /// The command is refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Nobody can say: the state could not be looked up.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// What the command changes, in order, the last change being the one of its target; nothing when
+/// all is so already.
+pub(crate) fn decide(
+    state: &dyn State,
+    slot: Slot,
+    command: Command,
+) -> Result<Vec<Change>, Undecided> {
+    match command {
+        Command::CreateNetwork(network) => network::create(state, slot, network),
+        Command::UpdateNetwork(update) => network::update(state, slot, update),
+        Command::EndNetwork(end) => network::end(state, slot, end),
+        Command::RelateNetworks(relate) => network::relate(state, slot, relate),
+        Command::CreateMember(member) => member::create(state, slot, member),
+        Command::UpdateMember(update) => member::update(state, slot, update),
+        Command::RetireMember(retire) => member::retire(state, slot, retire),
+        Command::JoinNetwork(join) => membership::join(state, slot, join),
+        Command::InviteMember(invite) => membership::invite(state, slot, invite),
+        Command::RecordMembership(record) => membership::record(state, slot, record),
+        Command::ApproveMembership(step) => membership::approve(state, slot, step),
+        Command::RejectMembership(step) => membership::reject(state, slot, step),
+        Command::ChangeMembership(change) => membership::change(state, slot, change),
+        Command::SuspendMembership(step) => membership::suspend(state, slot, step),
+        Command::ReinstateMembership(step) => membership::reinstate(state, slot, step),
+        Command::LeaveNetwork(step) => membership::leave(state, slot, step),
+        Command::ExpelMember(step) => membership::expel(state, slot, step),
+    }
+}
+
+/// Whether a membership whose last term is in this state is open: belongs, or may come to belong.
+pub(crate) const fn is_open(state: MembershipState) -> bool {
+    !matches!(state, MembershipState::Ended)
+}
+
+/// Whether a membership whose last term is in this state counts as held and active.
+pub(crate) const fn is_active(state: MembershipState) -> bool {
+    matches!(state, MembershipState::Active | MembershipState::Suspended)
+}
+
+/// Collects every rule that fails, so that a caller learns of all at once.
+#[derive(Default)]
+struct Rules(Vec<RuleViolation>);
+
+impl Rules {
+    fn refuse_if(
+        &mut self,
+        fails: bool,
+        rule: Rule,
+        subject: &dyn fmt::Display,
+        description: impl Into<String>,
+    ) {
+        if fails {
+            self.0.push(RuleViolation {
+                rule,
+                subject: subject.to_string(),
+                description: description.into(),
+            });
+        }
+    }
+
+    fn finish(self) -> Result<(), Rejection> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(Rejection::Refused(self.0)),
+        }
+    }
+}
+
+/// Refuses a caller who has not seen the last change; `actual` is `None` when there is no resource.
+fn check_etag(expected: Option<&str>, actual: Option<&Recorded>) -> Result<(), Rejection> {
+    let Some(expected) = expected else { return Ok(()) };
+    let actual = actual.map(Recorded::etag).unwrap_or_default();
+    match expected == actual {
+        true => Ok(()),
+        false => Err(Rejection::EtagMismatch { expected: expected.to_owned(), actual }),
+    }
+}
+
+fn created(slot: Slot) -> Recorded {
+    Recorded {
+        created_position: slot.position.get(),
+        updated_position: slot.position.get(),
+        created_at_micros: slot.recorded_at_micros,
+        updated_at_micros: slot.recorded_at_micros,
+    }
+}
+
+fn touched(recorded: &Recorded, slot: Slot) -> Recorded {
+    Recorded {
+        updated_position: slot.position.get(),
+        updated_at_micros: slot.recorded_at_micros,
+        ..*recorded
+    }
+}
+
+#[cfg(test)]
+mod tests;

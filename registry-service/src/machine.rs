@@ -1,0 +1,258 @@
+//! The registry as `hansa_journal::Machine`: decide, encode, stage, settle.
+//!
+//! Deciding looks at the view and at what the batch has staged, so that a command sees the effect of
+//! every command before it. Changes are folded into the staging one by one and encoded as they are
+//! folded, because a network in a commit says how many members it has at that very change.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hansa_journal::{Chain, Commit, Decision, Draft, Fault, Machine, Position, Refused, Slot};
+use hansa_proto::ids::RequestId;
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_view::{Staging, View, ViewError};
+
+use crate::codec::{self, Meta};
+use crate::domain::{self, Change, Command, Rejection, Resource, Target, Undecided};
+use crate::view::{self, Answered, ViewState};
+
+/// A command, and who asks how.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Who asks.
+    pub(crate) principal: &'static str,
+    /// What makes a retry safe.
+    pub(crate) retry_key: Option<RetryKey>,
+    /// Decide and answer, but do nothing.
+    pub(crate) validate_only: bool,
+    /// What is asked for.
+    pub(crate) command: Command,
+}
+
+/// A request id and what it was used for.
+#[derive(Debug)]
+pub(crate) struct RetryKey {
+    /// The id.
+    pub(crate) request_id: RequestId,
+    /// SHA-256 of the payload.
+    pub(crate) payload_hash: [u8; 32],
+}
+
+/// What a command comes to.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It is so now.
+    Done {
+        /// The resource as it is now.
+        resource: pb::change::Resource,
+        /// Position of the commit, or of the view when nothing was written.
+        position: Position,
+    },
+    /// It was done before: the commit has the answer.
+    Replayed {
+        /// Position of the commit.
+        position: Position,
+        /// Which of its changes.
+        index: u32,
+    },
+}
+
+/// The registry's machine.
+pub(crate) struct RegistryMachine {
+    staging: Staging,
+}
+
+impl RegistryMachine {
+    /// Over a view.
+    pub(crate) fn new(view: Arc<View>) -> RegistryMachine {
+        RegistryMachine { staging: Staging::new(view) }
+    }
+
+    fn answered_before(&self, key: &RetryKey) -> Result<Option<Answer>, Refused<Rejection>> {
+        let answered = view::answered(&self.staging, &key.request_id).map_err(view_failed)?;
+        match answered {
+            None => Ok(None),
+            Some(answered) if answered.payload_hash == key.payload_hash => {
+                let Answered { position, index, .. } = answered;
+                Ok(Some(Answer::Replayed { position, index }))
+            }
+            Some(_) => Err(Refused::Rules(Rejection::RequestIdReused)),
+        }
+    }
+
+    /// The resource as it is, for a command that changes nothing.
+    fn present(&self, target: &Target) -> Result<pb::change::Resource, Refused<Rejection>> {
+        let found = match target {
+            Target::Network(id) => {
+                view::network(&self.staging, id).map(|it| it.map(pb::change::Resource::Network))
+            }
+            Target::Member(id) => {
+                view::member(&self.staging, id).map(|it| it.map(pb::change::Resource::Member))
+            }
+            Target::Membership(id) => view::membership(&self.staging, id)
+                .map(|it| it.map(pb::change::Resource::Membership)),
+        };
+        found
+            .map_err(view_failed)?
+            .ok_or_else(|| Refused::Rules(Rejection::NotFound(target.clone())))
+    }
+
+    /// Stages the changes and encodes each as it is then.
+    fn fold(&mut self, changes: &[Change]) -> Result<Vec<pb::Change>, ViewError> {
+        let mut folded = Vec::with_capacity(changes.len());
+        for change in changes {
+            view::fold(&mut self.staging, change)?;
+            let active_members = match &change.resource {
+                Resource::Network(network) => {
+                    view::count(&self.staging, &network.id)?.active_on_the_wire()
+                }
+                Resource::Member(_) | Resource::Membership(_) => 0,
+            };
+            folded.push(codec::change_to_pb(change, active_members));
+        }
+        Ok(folded)
+    }
+
+    fn stage_answered(&mut self, key: &RetryKey, position: Position, index: u32) {
+        let answered = Answered { payload_hash: key.payload_hash, position, index };
+        view::put_answered(&mut self.staging, &key.request_id, answered);
+    }
+}
+
+impl Machine for RegistryMachine {
+    type Command = Request;
+    type Answer = Answer;
+    type Refusal = Rejection;
+
+    fn decide(
+        &mut self,
+        slot: Slot,
+        request: Request,
+    ) -> Result<Decision<Answer>, Refused<Rejection>> {
+        if let Some(key) = &request.retry_key
+            && let Some(answer) = self.answered_before(key)?
+        {
+            return Ok(Decision::Answer(answer));
+        }
+        let target = request.command.target();
+        let changes =
+            domain::decide(&ViewState(&self.staging), slot, request.command).map_err(undecided)?;
+        let before = Position::new(slot.position.get() - 1);
+        if changes.is_empty() {
+            let resource = self.present(&target)?;
+            return Ok(Decision::Answer(Answer::Done { resource, position: before }));
+        }
+
+        let changes = self.fold(&changes).map_err(view_failed)?;
+        let (index, resource) = answering(&changes);
+        let draft = draft(slot, request.principal, request.retry_key.as_ref(), index, changes);
+        if !draft.fits() {
+            self.staging.undo();
+            return Err(Refused::TooLarge);
+        }
+        if request.validate_only {
+            self.staging.undo();
+            return Ok(Decision::Answer(Answer::Done { resource, position: before }));
+        }
+        if let Some(key) = &request.retry_key {
+            self.stage_answered(key, slot.position, index);
+        }
+        self.staging.keep();
+        Ok(Decision::Commit { draft, answer: Answer::Done { resource, position: slot.position } })
+    }
+
+    fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
+        self.staging.settle(last, chain).map_err(|error| fault("the view was not written", error))
+    }
+
+    fn discard(&mut self) {
+        self.staging.discard();
+    }
+
+    fn applied(&self) -> Result<(Position, Chain), Fault> {
+        self.staging.applied().map_err(|error| fault("the view's position is not known", error))
+    }
+
+    fn reset(&mut self) -> Result<(), Fault> {
+        self.staging.reset().map_err(|error| fault("the view was not emptied", error))
+    }
+
+    fn replay(&mut self, commit: &Commit) -> Result<(), Fault> {
+        let unreadable = |error| {
+            Fault::caused(format!("the commit at {} cannot be replayed", commit.position), error)
+        };
+        let changes = codec::changes(&commit.body).map_err(unreadable)?;
+        let meta = Meta::from_bytes(&commit.meta).map_err(unreadable)?;
+        for change in &changes {
+            view::fold(&mut self.staging, change)
+                .map_err(|error| fault("a change was not staged", error))?;
+        }
+        if let Some(key) = retry_key(&meta).map_err(unreadable)? {
+            self.stage_answered(&key, commit.position, meta.answer_index);
+        }
+        self.staging.keep();
+        Ok(())
+    }
+}
+
+/// The change that answers: the last, which is the one of the command's target.
+fn answering(changes: &[pb::Change]) -> (u32, pb::change::Resource) {
+    let last = changes.last().expect("a decision without changes is answered before");
+    let resource = last.resource.clone().expect("every change is encoded with its resource");
+    let index = u32::try_from(changes.len() - 1).expect("a commit has at most 1,000 changes");
+    (index, resource)
+}
+
+fn draft(
+    slot: Slot,
+    principal: &str,
+    key: Option<&RetryKey>,
+    answer_index: u32,
+    changes: Vec<pb::Change>,
+) -> Draft {
+    let request_id = key.map(|key| &key.request_id);
+    let meta = Meta {
+        request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
+        payload_hash: key.map(|key| Bytes::copy_from_slice(&key.payload_hash)).unwrap_or_default(),
+        answer_index,
+    };
+    Draft {
+        recorded_at_micros: slot.recorded_at_micros,
+        meta: meta.to_bytes(),
+        body: codec::body(slot, principal, request_id, changes),
+    }
+}
+
+fn retry_key(meta: &Meta) -> Result<Option<RetryKey>, codec::CodecError> {
+    if meta.request_id.is_empty() {
+        return Ok(None);
+    }
+    let unreadable = |why: String| codec::CodecError::new("the meta", why);
+    let payload_hash: [u8; 32] = meta
+        .payload_hash
+        .as_ref()
+        .try_into()
+        .map_err(|_| unreadable("the payload hash has not 32 bytes".to_owned()))?;
+    let request_id = RequestId::parse(&meta.request_id).map_err(unreadable)?;
+    Ok(Some(RetryKey { request_id, payload_hash }))
+}
+
+fn undecided(undecided: Undecided) -> Refused<Rejection> {
+    match undecided {
+        Undecided::Rejected(rejection) => Refused::Rules(rejection),
+        Undecided::State(error) => {
+            Refused::Fault(Fault::caused("the view could not be read", error))
+        }
+    }
+}
+
+fn view_failed(error: ViewError) -> Refused<Rejection> {
+    Refused::Fault(fault("the view could not be read", error))
+}
+
+fn fault(what: &'static str, error: ViewError) -> Fault {
+    Fault::caused(what, error)
+}
+
+#[cfg(test)]
+mod tests;

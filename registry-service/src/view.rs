@@ -1,0 +1,391 @@
+//! The view's keys, how a change is folded into them, and look-ups.
+//!
+//! | key | value | says |
+//! | --- | --- | --- |
+//! | `network/{network}` | message Network, without `active_member_count` | the network |
+//! | `member/{member}` | message Member | the member |
+//! | `membership/{network}/{member}` | message Membership | the membership, by network |
+//! | `belongs/{member}/{network}` | nothing | the membership, by member |
+//! | `count/{network}` | held, held and active: 2 × u64 | memberships of the network |
+//! | `total/network/{state}` | u64 | networks in the state |
+//! | `total/member` | u64 | members |
+//! | `total/membership/{state}` | u64 | memberships whose last term is in the state |
+//! | `total/term` | u64 | terms |
+//! | `request/{request id}` | payload hash: 32 bytes, position: u64, index: u32 | what it was answered |
+//!
+//! Every value begins with the byte [`FORMAT`]; numbers are big-endian. Ids hold no `/`, so that a
+//! prefix that ends in one is never the beginning of another id.
+
+use hansa_journal::Position;
+use hansa_proto::ids::{MemberId, MembershipId, NetworkId, RequestId};
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::registry::{Member, Membership, MembershipState, Network, NetworkState};
+use hansa_view::{Keys, Staging, ViewError};
+use prost::Message;
+
+use crate::codec::{self, CodecError};
+use crate::domain::{self, Change, Resource, State, StateError};
+
+/// Format of the view and of each value in it. Another one empties the view at the next start.
+pub(crate) const FORMAT: u8 = 1;
+
+/// Prefix of all networks.
+pub(crate) const NETWORKS: &[u8] = b"network/";
+/// Prefix of all members.
+pub(crate) const MEMBERS: &[u8] = b"member/";
+
+const TOTAL_MEMBERS: &[u8] = b"total/member";
+const TOTAL_TERMS: &[u8] = b"total/term";
+
+/// How many memberships are looked at in one go.
+const SCAN: usize = 500;
+
+fn network_key(id: &NetworkId) -> Vec<u8> {
+    format!("network/{}", id.id()).into_bytes()
+}
+
+fn member_key(id: &MemberId) -> Vec<u8> {
+    format!("member/{}", id.id()).into_bytes()
+}
+
+fn membership_key(id: &MembershipId) -> Vec<u8> {
+    format!("membership/{}/{}", id.network.id(), id.member.id()).into_bytes()
+}
+
+fn belongs_key(id: &MembershipId) -> Vec<u8> {
+    format!("belongs/{}/{}", id.member.id(), id.network.id()).into_bytes()
+}
+
+/// Prefix of the memberships of a network.
+pub(crate) fn memberships_of_network(id: &NetworkId) -> Vec<u8> {
+    format!("membership/{}/", id.id()).into_bytes()
+}
+
+/// Prefix of the index entries of a member.
+pub(crate) fn memberships_of_member(id: &MemberId) -> Vec<u8> {
+    format!("belongs/{}/", id.id()).into_bytes()
+}
+
+fn count_key(id: &NetworkId) -> Vec<u8> {
+    format!("count/{}", id.id()).into_bytes()
+}
+
+fn total_networks_key(state: NetworkState) -> Vec<u8> {
+    format!("total/network/{}", state.as_str()).into_bytes()
+}
+
+fn total_memberships_key(state: MembershipState) -> Vec<u8> {
+    format!("total/membership/{}", state.as_str()).into_bytes()
+}
+
+fn request_key(id: &RequestId) -> Vec<u8> {
+    format!("request/{id}").into_bytes()
+}
+
+fn undecodable(error: CodecError) -> ViewError {
+    ViewError::Value(error.to_string())
+}
+
+/// A value without its format byte.
+fn content(value: &[u8]) -> Result<&[u8], ViewError> {
+    match value.split_first() {
+        Some((&FORMAT, content)) => Ok(content),
+        Some((format, _)) => Err(ViewError::Value(format!("format {format} is unknown"))),
+        None => Err(ViewError::Value("a value is empty".to_owned())),
+    }
+}
+
+fn stored(content: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(1 + content.len());
+    value.push(FORMAT);
+    value.extend_from_slice(content);
+    value
+}
+
+/// A message out of a value.
+pub(crate) fn message<M: Message + Default>(value: &[u8]) -> Result<M, ViewError> {
+    M::decode(content(value)?).map_err(|error| ViewError::Value(error.to_string()))
+}
+
+fn message_at<M: Message + Default>(keys: &dyn Keys, key: &[u8]) -> Result<Option<M>, ViewError> {
+    keys.get(key)?.map(|value| message(&value)).transpose()
+}
+
+/// Memberships of one network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Whatever their state.
+    pub(crate) held: u64,
+    /// ACTIVE or SUSPENDED.
+    pub(crate) active: u64,
+}
+
+impl Count {
+    /// The active ones as the wire has them.
+    pub(crate) fn active_on_the_wire(self) -> i64 {
+        on_the_wire(self.active)
+    }
+}
+
+/// A count as the wire has it.
+pub(crate) fn on_the_wire(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn number(keys: &dyn Keys, key: &[u8]) -> Result<u64, ViewError> {
+    let Some(value) = keys.get(key)? else { return Ok(0) };
+    let bytes: [u8; 8] = content(&value)?
+        .try_into()
+        .map_err(|_| ViewError::Value("a number has not 8 bytes".to_owned()))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+/// Memberships of a network.
+pub(crate) fn count(keys: &dyn Keys, id: &NetworkId) -> Result<Count, ViewError> {
+    let Some(value) = keys.get(&count_key(id))? else { return Ok(Count::default()) };
+    let damaged = || ViewError::Value("a count has not 16 bytes".to_owned());
+    let (held, active) = content(&value)?.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let active: [u8; 8] = active.try_into().map_err(|_| damaged())?;
+    Ok(Count { held: u64::from_be_bytes(*held), active: u64::from_be_bytes(active) })
+}
+
+/// Networks in a state.
+pub(crate) fn total_networks(keys: &dyn Keys, state: NetworkState) -> Result<u64, ViewError> {
+    number(keys, &total_networks_key(state))
+}
+
+/// Members in all.
+pub(crate) fn total_members(keys: &dyn Keys) -> Result<u64, ViewError> {
+    number(keys, TOTAL_MEMBERS)
+}
+
+/// Memberships whose last term is in a state.
+pub(crate) fn total_memberships(keys: &dyn Keys, state: MembershipState) -> Result<u64, ViewError> {
+    number(keys, &total_memberships_key(state))
+}
+
+/// Terms in all.
+pub(crate) fn total_terms(keys: &dyn Keys) -> Result<u64, ViewError> {
+    number(keys, TOTAL_TERMS)
+}
+
+/// The network as callers receive it.
+pub(crate) fn network(keys: &dyn Keys, id: &NetworkId) -> Result<Option<pb::Network>, ViewError> {
+    let Some(network) = message_at::<pb::Network>(keys, &network_key(id))? else {
+        return Ok(None);
+    };
+    counted(keys, network).map(Some)
+}
+
+/// A stored network with the number of its members.
+pub(crate) fn counted(keys: &dyn Keys, network: pb::Network) -> Result<pb::Network, ViewError> {
+    let id = NetworkId::parse(&network.name).map_err(ViewError::Value)?;
+    let active_member_count = count(keys, &id)?.active_on_the_wire();
+    Ok(pb::Network { active_member_count, ..network })
+}
+
+/// The member as callers receive it.
+pub(crate) fn member(keys: &dyn Keys, id: &MemberId) -> Result<Option<pb::Member>, ViewError> {
+    message_at(keys, &member_key(id))
+}
+
+/// The membership as callers receive it.
+pub(crate) fn membership(
+    keys: &dyn Keys,
+    id: &MembershipId,
+) -> Result<Option<pb::Membership>, ViewError> {
+    message_at(keys, &membership_key(id))
+}
+
+/// What a request id was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// SHA-256 of the payload.
+    pub(crate) payload_hash: [u8; 32],
+    /// The commit it led to.
+    pub(crate) position: Position,
+    /// The change of the commit that answers it.
+    pub(crate) index: u32,
+}
+
+/// What a request id was answered, if it was ever.
+pub(crate) fn answered(keys: &dyn Keys, id: &RequestId) -> Result<Option<Answered>, ViewError> {
+    let Some(value) = keys.get(&request_key(id))? else { return Ok(None) };
+    let damaged = || ViewError::Value("an answered request has not 44 bytes".to_owned());
+    let (payload_hash, rest) = content(&value)?.split_first_chunk::<32>().ok_or_else(damaged)?;
+    let (position, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let index: [u8; 4] = rest.try_into().map_err(|_| damaged())?;
+    Ok(Some(Answered {
+        payload_hash: *payload_hash,
+        position: Position::new(u64::from_be_bytes(*position)),
+        index: u32::from_be_bytes(index),
+    }))
+}
+
+/// Stages what a request id was answered.
+pub(crate) fn put_answered(staging: &mut Staging, id: &RequestId, answered: Answered) {
+    let mut value = answered.payload_hash.to_vec();
+    value.extend_from_slice(&answered.position.get().to_be_bytes());
+    value.extend_from_slice(&answered.index.to_be_bytes());
+    staging.put(request_key(id), stored(&value));
+}
+
+/// Stages the effect of a change.
+pub(crate) fn fold(staging: &mut Staging, change: &Change) -> Result<(), ViewError> {
+    match &change.resource {
+        Resource::Network(network) => fold_network(staging, network),
+        Resource::Member(member) => fold_member(staging, member),
+        Resource::Membership(membership) => fold_membership(staging, membership),
+    }
+}
+
+fn fold_network(staging: &mut Staging, network: &Network) -> Result<(), ViewError> {
+    let key = network_key(&network.id);
+    if let Some(before) = message_at::<pb::Network>(staging, &key)? {
+        let before = codec::network_from_pb(before).map_err(undecodable)?;
+        add(staging, total_networks_key(before.state), -1)?;
+    }
+    add(staging, total_networks_key(network.state), 1)?;
+    staging.put(key, stored(&network.to_pb(0).encode_to_vec()));
+    Ok(())
+}
+
+fn fold_member(staging: &mut Staging, member: &Member) -> Result<(), ViewError> {
+    let key = member_key(&member.id);
+    if staging.get(&key)?.is_none() {
+        add(staging, TOTAL_MEMBERS.to_vec(), 1)?;
+    }
+    staging.put(key, stored(&member.to_pb().encode_to_vec()));
+    Ok(())
+}
+
+fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(), ViewError> {
+    let id = &membership.id;
+    let key = membership_key(id);
+    let before = message_at::<pb::Membership>(staging, &key)?
+        .map(codec::membership_from_pb)
+        .transpose()
+        .map_err(undecodable)?;
+    let mut count = count(staging, &id.network)?;
+    let mut new_terms = membership.terms.len();
+    match &before {
+        Some(before) => {
+            let state = before.state();
+            add(staging, total_memberships_key(state), -1)?;
+            count.active = count
+                .active
+                .checked_sub(u64::from(domain::is_active(state)))
+                .ok_or_else(|| ViewError::Value("a count would be less than zero".to_owned()))?;
+            new_terms = new_terms.saturating_sub(before.terms.len());
+        }
+        None => {
+            count.held += 1;
+            staging.put(belongs_key(id), stored(&[]));
+        }
+    }
+    let state = membership.state();
+    count.active += u64::from(domain::is_active(state));
+    add(staging, total_memberships_key(state), 1)?;
+    if new_terms > 0 {
+        let added = i64::try_from(new_terms).expect("a membership has at most 100 terms");
+        add(staging, TOTAL_TERMS.to_vec(), added)?;
+    }
+    let mut value = count.held.to_be_bytes().to_vec();
+    value.extend_from_slice(&count.active.to_be_bytes());
+    staging.put(count_key(&id.network), stored(&value));
+    staging.put(key, stored(&membership.to_pb().encode_to_vec()));
+    Ok(())
+}
+
+fn add(staging: &mut Staging, key: Vec<u8>, difference: i64) -> Result<(), ViewError> {
+    let sum = number(staging, &key)?
+        .checked_add_signed(difference)
+        .ok_or_else(|| ViewError::Value("a total would be less than zero".to_owned()))?;
+    staging.put(key, stored(&sum.to_be_bytes()));
+    Ok(())
+}
+
+/// The view as the domain decides against it.
+pub(crate) struct ViewState<'k>(pub(crate) &'k dyn Keys);
+
+fn looked_up<T>(result: Result<T, ViewError>) -> Result<T, StateError> {
+    result.map_err(|error| StateError(Box::new(error)))
+}
+
+impl ViewState<'_> {
+    fn open(
+        &self,
+        prefix: &[u8],
+        limit: usize,
+        membership: impl Fn(&[u8], &[u8]) -> Result<Membership, ViewError>,
+    ) -> Result<Vec<Membership>, ViewError> {
+        let mut open = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let entries = self.0.scan(prefix, after.as_deref(), SCAN)?;
+            let Some((last, _)) = entries.last() else { return Ok(open) };
+            after = Some(last.clone());
+            for (key, value) in &entries {
+                let found = membership(key, value)?;
+                if domain::is_open(found.state()) {
+                    open.push(found);
+                }
+                if open.len() == limit {
+                    return Ok(open);
+                }
+            }
+        }
+    }
+}
+
+impl State for ViewState<'_> {
+    fn network(&self, id: &NetworkId) -> Result<Option<Network>, StateError> {
+        let network = message_at(self.0, &network_key(id))
+            .and_then(|found| found.map(codec::network_from_pb).transpose().map_err(undecodable));
+        looked_up(network)
+    }
+
+    fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError> {
+        let member = message_at(self.0, &member_key(id))
+            .and_then(|found| found.map(codec::member_from_pb).transpose().map_err(undecodable));
+        looked_up(member)
+    }
+
+    fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError> {
+        let membership = message_at(self.0, &membership_key(id)).and_then(|found| {
+            found.map(codec::membership_from_pb).transpose().map_err(undecodable)
+        });
+        looked_up(membership)
+    }
+
+    fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError> {
+        let open = self.open(&memberships_of_network(id), limit, |_, value| {
+            codec::membership_from_pb(message(value)?).map_err(undecodable)
+        });
+        looked_up(open)
+    }
+
+    fn open_of_member(&self, id: &MemberId, limit: usize) -> Result<Vec<Membership>, StateError> {
+        let open = self.open(&memberships_of_member(id), limit, |key, _| {
+            let found = indexed_membership(self.0, key)?;
+            codec::membership_from_pb(found).map_err(undecodable)
+        });
+        looked_up(open)
+    }
+}
+
+/// The membership an index entry of a member stands for.
+pub(crate) fn indexed_membership(
+    keys: &dyn Keys,
+    index_key: &[u8],
+) -> Result<pb::Membership, ViewError> {
+    let broken = || ViewError::Value("an index entry leads to no membership".to_owned());
+    let text = std::str::from_utf8(index_key).map_err(|_| broken())?;
+    let ids = text.strip_prefix("belongs/").and_then(|ids| ids.split_once('/'));
+    let (member, network) = ids.ok_or_else(broken)?;
+    let id = MembershipId {
+        network: NetworkId::from_id(network).map_err(ViewError::Value)?,
+        member: MemberId::from_id(member).map_err(ViewError::Value)?,
+    };
+    membership(keys, &id)?.ok_or_else(broken)
+}
