@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Microseconds since 1970-01-01T00:00:00Z by the clock on the wall, which can be set back: for
 /// stamps that people read, never for measuring how long something took.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
 pub fn now_micros() -> i64 {
     let micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_micros()).unwrap_or(i128::MAX),
@@ -24,7 +24,7 @@ pub struct Stopwatch {
 impl Stopwatch {
     /// Starts now.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
     pub fn start() -> Self {
         Self { started: Instant::now() }
     }

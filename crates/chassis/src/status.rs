@@ -156,6 +156,24 @@ pub(crate) fn too_many_calls(limit: usize) -> Status {
         .into_status()
 }
 
+/// What the transport refuses before a service sees it comes as a status without details. Those are
+/// told as all others are; what a service said stays as it is.
+pub(crate) fn with_details(status: Status) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    let (code, reason) = match status.code() {
+        // A message beyond the service's limit. OUT_OF_RANGE is for positions here.
+        Code::OutOfRange => (Code::ResourceExhausted, "TOO_LARGE"),
+        // A message that is not of the method's type.
+        Code::Internal => (Code::InvalidArgument, "MALFORMED"),
+        Code::Unimplemented => (Code::Unimplemented, "UNIMPLEMENTED"),
+        Code::NotFound => (Code::NotFound, "NOT_FOUND"),
+        _ => return status,
+    };
+    Problem::new(code, reason, status.message()).into_status()
+}
+
 /// The caller's deadline passed before the service answered; it may have acted all the same.
 pub(crate) fn deadline_passed() -> Status {
     Problem::new(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", "the caller's deadline has passed")

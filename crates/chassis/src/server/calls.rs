@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
+use tonic::{Code, Status};
 use tower::Service;
 
 use crate::status;
@@ -38,14 +39,23 @@ impl Calls {
         let Ok(_place) = self.places.clone().try_acquire_owned() else {
             return Ok(status::too_many_calls(self.places_max).into_http());
         };
-        let Some(limit) = deadline(request.headers()) else {
-            return self.routes.call(request).await;
+        let answer = match deadline(request.headers()) {
+            None => self.routes.call(request).await?,
+            Some(limit) => match tokio::time::timeout(limit, self.routes.call(request)).await {
+                Ok(answer) => answer?,
+                Err(_) => status::deadline_passed().into_http(),
+            },
         };
-        match tokio::time::timeout(limit, self.routes.call(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Ok(status::deadline_passed().into_http()),
-        }
+        Ok(match refusal(&answer) {
+            Some(refusal) => status::with_details(refusal).into_http(),
+            None => answer,
+        })
     }
+}
+
+/// The status of an answer that is nothing else.
+fn refusal(answer: &Response<Body>) -> Option<Status> {
+    Status::from_header_map(answer.headers()).filter(|status| status.code() != Code::Ok)
 }
 
 /// How long the caller of a method waits, by its `grpc-timeout`: for methods that themselves wait for
@@ -80,7 +90,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use tonic::{Code, Status};
     use tonic_types::StatusExt;
 
     fn headers(timeout: &str) -> HeaderMap {

@@ -9,8 +9,8 @@ use http::header::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -18,6 +18,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_types::StatusExt;
 
 use super::*;
 use crate::clock::Stopwatch;
@@ -204,6 +205,41 @@ async fn a_kill_ends_at_once_also_while_draining() {
     }
 }
 
+/// Calls any method with a message whose one field is text.
+async fn call_with(channel: Channel, path: &'static str, service: String) -> Result<(), Status> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
+    let path = http::uri::PathAndQuery::from_static(path);
+    let request = tonic::Request::new(HealthCheckRequest { service });
+    client.unary(request, path, codec).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn what_the_transport_refuses_has_details_too() {
+    let running = Running::start(ServeOptions::default()).await;
+    let check = "/grpc.health.v1.Health/Check";
+    let large = "x".repeat(5 * 1024 * 1024);
+    let cases = [
+        (check, "unknown".to_owned(), Code::NotFound, "NOT_FOUND"),
+        (check, large, Code::ResourceExhausted, "TOO_LARGE"),
+        ("/things.v1.Things/None", String::new(), Code::Unimplemented, "UNIMPLEMENTED"),
+    ];
+    for (path, text, code, reason) in cases {
+        let status = call_with(running.channel().await, path, text).await.unwrap_err();
+        assert_eq!(status.code(), code, "{path}: {status}");
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.domain.as_str(), info.reason.as_str()), ("hansa", reason));
+    }
+    // A number where this field holds text.
+    let (head, _) = ask(running.address, &grpc_web_check("http://localhost", &[0x08, 0x01])).await;
+    let invalid_argument = format!("grpc-status: {}", Code::InvalidArgument as i32);
+    assert!(head.contains(&invalid_argument) && head.contains("grpc-status-details-bin"), "{head}");
+    running.shutdown.kill();
+    running.ended().await;
+}
+
 #[tokio::test]
 async fn no_task_outlives_the_server() {
     let kept = std::sync::Arc::new(());
@@ -224,13 +260,8 @@ async fn no_task_outlives_the_server() {
     let running = Running { address, health, shutdown, serving: tokio::spawn(server) };
 
     let before = std::sync::Arc::strong_count(&kept);
-    let mut client = tonic::client::Grpc::new(running.channel().await);
-    let call = tokio::spawn(async move {
-        client.ready().await.unwrap();
-        let path = http::uri::PathAndQuery::from_static("/things.v1.Things/Wait");
-        let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
-        client.unary(tonic::Request::new(HealthCheckRequest::default()), path, codec).await
-    });
+    let channel = running.channel().await;
+    let call = tokio::spawn(call_with(channel, "/things.v1.Things/Wait", String::new()));
     while std::sync::Arc::strong_count(&kept) <= before {
         tokio::task::yield_now().await;
     }
@@ -310,13 +341,18 @@ async fn a_local_page_may_ask_and_a_foreign_one_may_not() {
     running.ended().await;
 }
 
-fn grpc_web_check(origin: &str) -> Vec<u8> {
+/// A call of Check as a page makes it, with one message.
+fn grpc_web_check(origin: &str, message: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(message.len()).unwrap();
     let mut request = format!(
         "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: localhost\r\norigin: {origin}\r\n\
-         content-type: application/grpc-web+proto\r\ncontent-length: 5\r\nconnection: close\r\n\r\n"
+         content-type: application/grpc-web+proto\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        5 + length
     )
     .into_bytes();
-    request.extend([0; 5]);
+    request.extend([0, 0, 0, 0, length]);
+    request.extend(message);
     request
 }
 
@@ -324,7 +360,7 @@ fn grpc_web_check(origin: &str) -> Vec<u8> {
 async fn a_page_calls_over_grpc_web_and_can_read_how_it_ended() {
     let running = Running::start(ServeOptions::default()).await;
     running.health.serving(SERVICE).await;
-    let (head, body) = ask(running.address, &grpc_web_check("http://localhost:1")).await;
+    let (head, body) = ask(running.address, &grpc_web_check("http://localhost:1", &[])).await;
     assert!(head.starts_with("http/1.1 200"), "{head}");
     let exposed =
         head.lines().find(|line| line.starts_with(ACCESS_CONTROL_EXPOSE_HEADERS.as_str()));
@@ -334,7 +370,7 @@ async fn a_page_calls_over_grpc_web_and_can_read_how_it_ended() {
     let text = String::from_utf8_lossy(&body).into_owned();
     assert!(text.contains("grpc-status:0"), "{text}");
 
-    let (head, body) = ask(running.address, &grpc_web_check("http://example.org")).await;
+    let (head, body) = ask(running.address, &grpc_web_check("http://example.org", &[])).await;
     assert!(head.starts_with("http/1.1 403") && body.is_empty(), "{head}");
     running.shutdown.kill();
     running.ended().await;
