@@ -23,6 +23,7 @@ pub async fn all<E: Engine>(mut fresh: impl FnMut() -> E) {
     empty_journal(&fresh()).await;
     positions_have_no_gaps(&fresh()).await;
     another_tail_is_refused(&fresh()).await;
+    one_of_two_racing_appends_wins(&fresh()).await;
     a_batch_is_all_or_nothing(&fresh()).await;
     reopening_changes_nothing(&fresh()).await;
     reading_respects_limits(&fresh()).await;
@@ -112,6 +113,27 @@ async fn another_tail_is_refused(engine: &dyn Engine) {
     }
     assert_eq!(read_all(&*journal).await.len(), 2, "J3: a refused append writes nothing");
     append(&*journal, vec![draft(3)]).await;
+}
+
+async fn one_of_two_racing_appends_wins(engine: &dyn Engine) {
+    let journal = engine.open().await;
+    for round in 0..30 {
+        let racers = [0, 1].map(|racer| {
+            let journal = journal.clone();
+            let drafts = vec![draft(racer), draft(racer)];
+            tokio::spawn(async move { journal.append(Position::new(round * 2), drafts).await })
+        });
+        let mut won = 0;
+        for racer in racers {
+            match racer.await.expect("an append does not panic") {
+                Ok(commits) => won += commits.len(),
+                Err(AppendError::Conflict { .. }) => {}
+                Err(other) => panic!("J3: the loser of a race is refused, was {other:?}"),
+            }
+        }
+        assert_eq!(won, 2, "J3: exactly one of two appends at the same tail is made");
+    }
+    assert_continuous(&*journal, &read_all(&*journal).await);
 }
 
 async fn a_batch_is_all_or_nothing(engine: &dyn Engine) {

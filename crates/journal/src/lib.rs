@@ -19,9 +19,10 @@
 //! | `position.rs` | what a position is |
 //! | `commit.rs` | what a commit is, and the chain that tells two histories apart |
 //! | `journal.rs` | the contract of an engine |
-//! | `segment.rs` | engine 1: append-only segment files |
+//! | `limits.rs` | every limit by name |
+//! | `segment.rs`, `segment/` | engine 1: append-only segment files, verified and dumped without opening |
 //! | `machine.rs` | what a service supplies: decide, settle, replay |
-//! | `writer.rs` | the one loop: drain, decide, append, settle, release, answer |
+//! | `writer.rs`, `writer/` | the one loop: drain, decide, append, settle, release, answer |
 //! | `reader.rs`, `ring.rs` | reading released commits after a cursor, recent ones from memory |
 //! | `conformance.rs` | (test-util) the suite every engine passes |
 //! | `faulty.rs` | (test-util) a journal that fails, stalls or loses its reply on demand |

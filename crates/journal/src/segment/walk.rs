@@ -98,14 +98,13 @@ pub(super) fn walk(
         let position = tip.position.next();
         let record = match scanner.record(offset).map_err(storage)? {
             Ok(record) => record,
-            Err(what) => {
-                let damaged =
-                    !last || scanner.later_batch_after(offset, batch_first).map_err(storage)?;
-                if damaged {
-                    return Err(damage(&segment.path, offset, position, what).into());
-                }
+            // A torn write: no later batch was begun, so this place was never known to be durable.
+            Err(_)
+                if last && !scanner.later_batch_after(offset, batch_first).map_err(storage)? =>
+            {
                 break;
             }
+            Err(what) => return Err(damage(&segment.path, offset, position, what).into()),
         };
         // A record with a true checksum in the wrong place was never written by a torn write.
         check(&record, tip, batch_first)

@@ -247,3 +247,49 @@ async fn reads_never_pass_what_is_released() {
     later.await.unwrap().unwrap();
     assert_eq!(house.reader.read(Position::new(1), ALL).await.unwrap().len(), 1);
 }
+
+/// Follows the journal by cursor and doorbell, as a stream does.
+async fn follow(reader: Reader, last: Position) -> Vec<crate::Commit> {
+    let mut seen: Vec<crate::Commit> = Vec::new();
+    loop {
+        let cursor = seen.last().map_or(Position::ORIGIN, |commit| commit.position);
+        if cursor == last {
+            return seen;
+        }
+        reader.beyond(cursor).await.unwrap();
+        seen.extend(reader.read(cursor, ReadLimit { commits: 7, bytes: 99 }).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_callers_and_many_followers_see_one_history() {
+    const CALLERS: u64 = 16;
+    const EACH: u64 = 50;
+    let house = House::new(options()).await;
+    let last = Position::new(CALLERS * EACH);
+    let followers = [0; 4].map(|_| tokio::spawn(follow(house.reader.clone(), last)));
+    let callers = [0; CALLERS as usize].map(|_| {
+        let (writer, reader) = (house.writer.clone(), house.reader.clone());
+        tokio::spawn(async move {
+            let mut sums = Vec::new();
+            for _ in 0..EACH {
+                let sum = writer.submit_waiting(Ask::Add("a", 1)).await.unwrap();
+                assert!(reader.head().get() >= sum.unsigned_abs(), "J4: released before answered");
+                sums.push(sum);
+            }
+            sums
+        })
+    });
+    let mut sums = Vec::new();
+    for caller in callers {
+        sums.extend(caller.await.unwrap());
+    }
+    sums.sort_unstable();
+    assert_eq!(sums, (1..=800).collect::<Vec<_>>(), "every command is applied exactly once");
+    assert_eq!(house.faulty.appended().iter().sum::<usize>(), 800);
+    for follower in followers {
+        let seen = follower.await.unwrap();
+        crate::conformance::assert_continuous(&*house.faulty, &seen);
+        assert_eq!(seen.len(), 800);
+    }
+}
