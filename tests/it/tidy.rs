@@ -29,11 +29,14 @@ impl File {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether it is the tests of a source, in a file of their own.
+    fn is_tests_of_a_source(&self) -> bool {
+        self.path.contains("/tests/") || self.name() == "tests.rs"
+    }
+
     /// Whether it is there for tests alone.
     fn is_test(&self) -> bool {
-        self.path.starts_with("tests/")
-            || self.path.contains("/tests/")
-            || self.name() == "tests.rs"
+        self.path.starts_with("tests/") || self.is_tests_of_a_source()
     }
 
     fn is_domain(&self) -> bool {
@@ -114,7 +117,7 @@ fn sled_stays_in_the_view(file: &File) -> Vec<String> {
 }
 
 fn the_domain_is_pure(file: &File) -> Vec<String> {
-    if !file.is_rust() || !file.is_domain() {
+    if !file.is_rust() || file.is_test() || !file.is_domain() {
         return Vec::new();
     }
     let impure = ["pb", "prost", "tonic", "tokio", "async", "await"];
@@ -169,7 +172,7 @@ fn every_source_says_what_it_is_for(file: &File) -> Vec<String> {
 
 fn every_source_can_be_read_in_one_go(file: &File) -> Vec<String> {
     let lines = file.body().lines().count();
-    if !file.path.ends_with(".rs") || lines <= SOURCE_LINES_MAX {
+    if !file.path.ends_with(".rs") || file.is_tests_of_a_source() || lines <= SOURCE_LINES_MAX {
         return Vec::new();
     }
     vec![format!("{}: {lines} lines", file.path)]
@@ -461,6 +464,7 @@ fn an_impure_domain_is_caught() {
         assert!(!catches(rule, "feed-service/src/codec.rs", text), "{text}");
     }
     assert!(!catches(rule, "feed-service/src/domain.rs", "kind.to_pb(); // no async"));
+    assert!(!catches(rule, "feed-service/src/domain/tests.rs", "pb::Network"));
 }
 
 #[test]
@@ -512,6 +516,8 @@ fn a_long_source_is_caught() {
     assert!(catches(rule, "crates/view/src/lib.rs", &long));
     assert!(!catches(rule, "crates/view/src/lib.rs", &"//! x\n".repeat(SOURCE_LINES_MAX)));
     assert!(!catches(rule, "crates/view/src/lib.rs", &tests));
+    assert!(!catches(rule, "crates/view/src/store/tests.rs", &long));
+    assert!(catches(rule, "tests/it/joins.rs", &long));
 }
 
 #[test]
