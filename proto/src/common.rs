@@ -3,12 +3,11 @@
 pub use crate::enums::common::{FrontType, NameKind, TargetKind};
 
 use crate::date::PartialDate;
-use crate::enums;
+use crate::fields::Fields;
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::common::v1 as pb;
 use crate::stored::{self, Corrupt};
-use crate::text;
 use crate::violation::Violations;
 
 /// Where a fact comes from. Facts that contradict each other stand side by side, each with its source.
@@ -26,7 +25,7 @@ pub struct Source {
 impl Source {
     /// From a message of a request.
     pub fn parse(message: pb::Source, field: &str, violations: &mut Violations) -> Option<Source> {
-        Source::read(message, &Path::root(field), violations)
+        Source::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -43,17 +42,11 @@ impl Source {
         stored::read(message, Source::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Source,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Source> {
-        let before = violations.len();
-        let citation =
-            text::title(message.citation, CITATION_CHARACTERS, &at.field("citation"), violations);
-        let uri = text::uri(message.uri, &at.field("uri"), violations);
-        let note = text::prose(message.note, SOURCE_NOTE_CHARACTERS, &at.field("note"), violations);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Source, fields: &mut Fields<'_>) -> Option<Source> {
+        let citation = fields.title("citation", message.citation, CITATION_CHARACTERS);
+        let uri = fields.uri("uri", message.uri);
+        let note = fields.prose("note", message.note, SOURCE_NOTE_CHARACTERS);
+        if fields.violated() {
             return None;
         }
         Some(Source { citation, uri, note })
@@ -67,14 +60,14 @@ pub struct Name {
     pub text: String,
     /// BCP 47 tag of the language, such as `fr` or `pt-BR`. Empty means that it is not stated.
     pub language: String,
-    /// What sort of name it is. Unspecified means NAME_KIND_OFFICIAL.
+    /// What sort of name it is.
     pub kind: NameKind,
 }
 
 impl Name {
     /// From a message of a request.
     pub fn parse(message: pb::Name, field: &str, violations: &mut Violations) -> Option<Name> {
-        Name::read(message, &Path::root(field), violations)
+        Name::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -91,17 +84,12 @@ impl Name {
         stored::read(message, Name::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Name,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Name> {
-        let before = violations.len();
-        let text = text::title(message.text, NAME_CHARACTERS, &at.field("text"), violations);
-        let language = text::language(message.language, &at.field("language"), violations);
-        let kind = enums::optional(message.kind, NameKind::from_pb, &at.field("kind"), violations)
-            .unwrap_or(NameKind::Official);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Name, fields: &mut Fields<'_>) -> Option<Name> {
+        let text = fields.title("text", message.text, NAME_CHARACTERS);
+        let language = fields.language("language", message.language);
+        let kind =
+            fields.optional("kind", message.kind, NameKind::from_pb).unwrap_or(NameKind::Official);
+        if fields.violated() {
             return None;
         }
         Some(Name { text, language, kind })
@@ -124,7 +112,7 @@ impl GeoPoint {
         field: &str,
         violations: &mut Violations,
     ) -> Option<GeoPoint> {
-        GeoPoint::read(message, &Path::root(field), violations)
+        GeoPoint::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -137,15 +125,10 @@ impl GeoPoint {
         stored::read(message, GeoPoint::read)
     }
 
-    pub(crate) fn read(
-        message: pb::GeoPoint,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<GeoPoint> {
-        let before = violations.len();
-        let latitude = degrees(message.latitude, 90.0, &at.field("latitude"), violations);
-        let longitude = degrees(message.longitude, 180.0, &at.field("longitude"), violations);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::GeoPoint, fields: &mut Fields<'_>) -> Option<GeoPoint> {
+        let latitude = degrees("latitude", message.latitude, 90.0, fields);
+        let longitude = degrees("longitude", message.longitude, 180.0, fields);
+        if fields.violated() {
             return None;
         }
         Some(GeoPoint { latitude, longitude })
@@ -166,7 +149,7 @@ pub struct Money {
 impl Money {
     /// From a message of a request.
     pub fn parse(message: pb::Money, field: &str, violations: &mut Violations) -> Option<Money> {
-        Money::read(message, &Path::root(field), violations)
+        Money::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -179,22 +162,17 @@ impl Money {
         stored::read(message, Money::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Money,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Money> {
-        let before = violations.len();
+    pub(crate) fn read(message: pb::Money, fields: &mut Fields<'_>) -> Option<Money> {
         let capital = message.currency.bytes().all(|byte| byte.is_ascii_uppercase());
         if message.currency.len() != CURRENCY_LETTERS || !capital {
-            violations.at(&at.field("currency"), "must be three capital letters, such as EUR");
+            fields.refuse("currency", "must be three capital letters, such as EUR");
         }
         if !(0..=NANOS).contains(&message.nanos) {
-            violations.at(&at.field("nanos"), format!("must be 0 to {NANOS}"));
+            fields.refuse("nanos", format!("must be 0 to {NANOS}"));
         }
-        let units = text::count(message.units, &at.field("units"), violations);
+        let units = fields.count("units", message.units);
 
-        if violations.len() > before {
+        if fields.violated() {
             return None;
         }
         Some(Money { currency: message.currency, units, nanos: message.nanos })
@@ -206,7 +184,7 @@ impl Money {
 pub struct StatedCount {
     /// The number stated, zero or more.
     pub count: i64,
-    /// For when the source states it. Absent means that the source does not say.
+    /// For when the source states it. None means that the source does not say.
     pub as_of: Option<PartialDate>,
     /// Who states it. May be empty when the fact around it names its sources.
     pub sources: Vec<Source>,
@@ -219,7 +197,7 @@ impl StatedCount {
         field: &str,
         violations: &mut Violations,
     ) -> Option<StatedCount> {
-        StatedCount::read(message, &Path::root(field), violations)
+        StatedCount::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -236,22 +214,11 @@ impl StatedCount {
         stored::read(message, StatedCount::read)
     }
 
-    pub(crate) fn read(
-        message: pb::StatedCount,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<StatedCount> {
-        let before = violations.len();
-        let count = text::count(message.count, &at.field("count"), violations);
-        let as_of = PartialDate::optional(message.as_of, &at.field("as_of"), violations);
-        let sources = text::list(
-            message.sources,
-            PART_SOURCES,
-            &at.field("sources"),
-            violations,
-            Source::read,
-        );
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::StatedCount, fields: &mut Fields<'_>) -> Option<StatedCount> {
+        let count = fields.count("count", message.count);
+        let as_of = fields.date("as_of", message.as_of);
+        let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(StatedCount { count, as_of, sources })
@@ -263,14 +230,14 @@ impl StatedCount {
 pub struct Target {
     /// Its name as the source gives it. Required, 1 to 500 characters.
     pub name: String,
-    /// What it is. Unspecified means that the source does not let one say.
+    /// What it is. None means that the source does not let one say.
     pub kind: Option<TargetKind>,
 }
 
 impl Target {
     /// From a message of a request.
     pub fn parse(message: pb::Target, field: &str, violations: &mut Violations) -> Option<Target> {
-        Target::read(message, &Path::root(field), violations)
+        Target::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -283,16 +250,10 @@ impl Target {
         stored::read(message, Target::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Target,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Target> {
-        let before = violations.len();
-        let name = text::title(message.name, TARGET_CHARACTERS, &at.field("name"), violations);
-        let kind =
-            enums::optional(message.kind, TargetKind::from_pb, &at.field("kind"), violations);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Target, fields: &mut Fields<'_>) -> Option<Target> {
+        let name = fields.title("name", message.name, TARGET_CHARACTERS);
+        let kind = fields.optional("kind", message.kind, TargetKind::from_pb);
+        if fields.violated() {
             return None;
         }
         Some(Target { name, kind })
@@ -300,9 +261,9 @@ impl Target {
 }
 
 /// An angle from the equator or from Greenwich; not a number is not an angle.
-fn degrees(value: f64, most: f64, at: &Path<'_>, violations: &mut Violations) -> f64 {
+fn degrees(name: &str, value: f64, most: f64, fields: &mut Fields<'_>) -> f64 {
     if !(-most..=most).contains(&value) {
-        violations.at(at, format!("must be -{most} to {most} degrees"));
+        fields.refuse(name, format!("must be -{most} to {most} degrees"));
     }
     value
 }

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use crate::path::Path;
-use crate::violation::Violations;
-
 /// A country that ISO 3166-1 knows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country(&'static str);
@@ -22,25 +19,6 @@ impl Country {
     /// Its two capital letters.
     pub const fn as_str(self) -> &'static str {
         self.0
-    }
-
-    pub(crate) fn required(
-        code: &str,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Country> {
-        Country::parse(code).map_err(|problem| violations.at(at, problem)).ok()
-    }
-
-    pub(crate) fn optional(
-        code: &str,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Country> {
-        if code.is_empty() {
-            return None;
-        }
-        Country::required(code, at, violations)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::fields::Fields;
 use crate::limits::YEARS;
 use crate::path::Path;
 use crate::pb::common::v1 as pb;
@@ -50,7 +51,7 @@ impl PartialDate {
         field: &str,
         violations: &mut Violations,
     ) -> Option<PartialDate> {
-        PartialDate::read(date, &Path::root(field), violations)
+        PartialDate::read(date, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -58,24 +59,11 @@ impl PartialDate {
         pb::PartialDate { year: self.year, month: self.month, day: self.day }
     }
 
-    pub(crate) fn read(
-        date: pb::PartialDate,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<PartialDate> {
+    pub(crate) fn read(date: pb::PartialDate, fields: &mut Fields<'_>) -> Option<PartialDate> {
         let date = PartialDate { year: date.year, month: date.month, day: date.day };
         let Some((field, problem)) = date.problem() else { return Some(date) };
-        violations.at(&at.field(field), problem);
+        fields.refuse(field, problem);
         None
-    }
-
-    /// Reads a date where absent means not known.
-    pub(crate) fn optional(
-        date: Option<pb::PartialDate>,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<PartialDate> {
-        PartialDate::read(date?, at, violations)
     }
 
     /// The first field that is wrong, and how.

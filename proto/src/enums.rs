@@ -7,9 +7,6 @@ pub(crate) mod common;
 pub(crate) mod feed;
 pub(crate) mod registry;
 
-use crate::path::Path;
-use crate::violation::Violations;
-
 /// Makes a strict enum of the generated enum of the same name in `pb`.
 macro_rules! strict_enum {
     (
@@ -72,32 +69,4 @@ pub struct UnknownWord {
     pub word: String,
     /// What would have been allowed.
     pub allowed: Vec<&'static str>,
-}
-
-/// A value that must be stated.
-pub(crate) fn required<E>(
-    number: i32,
-    from_pb: fn(i32) -> Option<E>,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> Option<E> {
-    if number == 0 {
-        violations.at(at, "is required");
-        return None;
-    }
-    optional(number, from_pb, at, violations)
-}
-
-/// A value where unspecified means that it is not known.
-pub(crate) fn optional<E>(
-    number: i32,
-    from_pb: fn(i32) -> Option<E>,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> Option<E> {
-    let value = from_pb(number);
-    if value.is_none() && number != 0 {
-        violations.at(at, format!("has no value of number {number}"));
-    }
-    value
 }

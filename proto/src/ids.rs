@@ -5,8 +5,6 @@
 use std::fmt;
 
 use crate::limits::{ID_CHARACTERS, REQUEST_ID_CHARACTERS};
-use crate::path::Path;
-use crate::violation::Violations;
 
 macro_rules! resource_id {
     ($(#[$meta:meta])* $name:ident, $collection:literal) => {
@@ -35,31 +33,6 @@ macro_rules! resource_id {
             /// The bare id.
             pub fn id(&self) -> &str {
                 &self.0
-            }
-
-            /// Reads a name that must be there.
-            pub(crate) fn required(
-                name: &str,
-                at: &Path<'_>,
-                violations: &mut Violations,
-            ) -> Option<$name> {
-                if name.is_empty() {
-                    violations.at(at, "is required");
-                    return None;
-                }
-                $name::optional(name, at, violations)
-            }
-
-            /// Reads a name where empty means none.
-            pub(crate) fn optional(
-                name: &str,
-                at: &Path<'_>,
-                violations: &mut Violations,
-            ) -> Option<$name> {
-                if name.is_empty() {
-                    return None;
-                }
-                $name::parse(name).map_err(|problem| violations.at(at, problem)).ok()
             }
         }
 

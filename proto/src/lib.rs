@@ -15,13 +15,14 @@
 //! | `limits` | every limit, by name |
 //! | `violation` | what is wrong with a request |
 //! | `stored` | what is wrong with stored bytes, and what a service records with a resource |
-//! | `text`, `path` | how texts and lists are checked, and where one is meanwhile |
+//! | `fields`, `text`, `path` | how a message is read field by field, what texts may be, where one is |
 
 pub mod common;
 pub mod country;
 pub mod date;
 pub mod enums;
 pub mod feed;
+mod fields;
 pub mod ids;
 pub mod limits;
 mod path;

@@ -167,7 +167,6 @@ pub const CURSOR_BYTES: usize = 1 + IDENTITY_BYTES + 8;
 
 // A publication with all its first signatures is one commit, and a correction two events more.
 const _: () = assert!(FIRST_MEMBERS + 2 <= COMMIT_CHANGES);
-// The terms of one membership fit into a page of changes.
 const _: () = assert!(PAGE_SIZE <= PAGE_SIZE_MOST);
 const _: () = assert!(BATCH_EVENTS <= BATCH_EVENTS_MOST);
 const _: () = assert!(BATCH_EVENTS_MOST as usize == COMMIT_CHANGES);

@@ -1,5 +1,6 @@
 //! The messages of the registry, strict: networks, members, memberships, and patches to them.
 
+mod admission;
 mod member;
 mod membership;
 mod network;
@@ -7,12 +8,12 @@ mod patch;
 
 pub use crate::enums::registry::ChangeKind;
 pub use crate::stored::Recorded;
+pub use admission::{Admission, AdmissionMode};
 pub use member::{ExternalId, ExternalIdScheme, Member, MemberKind, MemberState, Population};
 pub use membership::{
     EndReason, Membership, MembershipClass, MembershipState, Role, RoleKind, Term,
 };
 pub use network::{
-    Admission, AdmissionMode, Contribution, Network, NetworkKind, NetworkState, Origin, Relation,
-    RelationKind, Scale, Scope,
+    Contribution, Network, NetworkKind, NetworkState, Origin, Relation, RelationKind, Scale, Scope,
 };
 pub use patch::{MemberPatch, NetworkPatch, TermPatch};

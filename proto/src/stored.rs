@@ -1,5 +1,6 @@
 //! Our own stored bytes, read back: they were written strict, so what violates is damage.
 
+use crate::fields::Fields;
 use crate::path::Path;
 use crate::pb;
 use crate::violation::Violations;
@@ -10,12 +11,6 @@ use crate::violation::Violations;
 pub struct Corrupt {
     /// The fields that are wrong, and how.
     pub what: String,
-}
-
-impl Corrupt {
-    pub(crate) fn missing() -> Corrupt {
-        Corrupt { what: "a required field is missing".to_owned() }
-    }
 }
 
 impl From<Violations> for Corrupt {
@@ -62,12 +57,13 @@ pub(crate) fn micros(timestamp: Option<prost_types::Timestamp>) -> i64 {
 /// Reads a stored message with the reader of requests, strictly.
 pub(crate) fn read<P, T>(
     message: P,
-    reader: impl Fn(P, &Path<'_>, &mut Violations) -> Option<T>,
+    reader: impl Fn(P, &mut Fields<'_>) -> Option<T>,
 ) -> Result<T, Corrupt> {
     let mut violations = Violations::default();
-    let value = reader(message, &Path::root(""), &mut violations);
+    let root = Path::root("");
+    let value = reader(message, &mut Fields::new(&root, &mut violations));
     violations.finish()?;
-    value.ok_or_else(Corrupt::missing)
+    value.ok_or_else(|| Corrupt { what: "a required field is missing".to_owned() })
 }
 
 macro_rules! recorded_of {

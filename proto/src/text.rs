@@ -1,172 +1,87 @@
-//! Texts and lists of bounded size. What is wrong is reported; what is returned then does not matter.
+//! What texts may be: pure checks, each answering with what is wrong.
 
-use crate::limits::{
-    LANGUAGE_CHARACTERS, LANGUAGE_SUBTAG_CHARACTERS, SHA256_BYTES, URI_CHARACTERS,
-};
-use crate::path::Path;
-use crate::violation::Violations;
+use crate::limits::{LANGUAGE_CHARACTERS, LANGUAGE_SUBTAG_CHARACTERS, URI_CHARACTERS};
 
 /// A name or title: required, one line, not blank, without white space around it.
-pub(crate) fn title(
-    text: String,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> String {
+pub(crate) fn title(text: &str, limit: usize) -> Result<(), String> {
     if text.is_empty() {
-        violations.at(at, "is required");
-    } else if text.trim().is_empty() {
-        violations.at(at, "must not be blank");
-    } else if text.trim().len() != text.len() {
-        violations.at(at, "must not begin or end with white space");
+        return Err("is required".to_owned());
     }
-    line(text, limit, at, violations)
+    if text.trim().is_empty() {
+        return Err("must not be blank".to_owned());
+    }
+    if text.trim().len() != text.len() {
+        return Err("must not begin or end with white space".to_owned());
+    }
+    line(text, limit)
 }
 
 /// One line of text that may be empty.
-pub(crate) fn line(
-    text: String,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> String {
+pub(crate) fn line(text: &str, limit: usize) -> Result<(), String> {
     if text.chars().any(char::is_control) {
-        violations.at(at, "must not contain control characters");
+        return Err("must not contain control characters".to_owned());
     }
-    bounded(text, limit, at, violations)
+    bounded(text, limit)
 }
 
 /// Text of any number of lines that may be empty.
-pub(crate) fn prose(
-    text: String,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> String {
-    controls_of_prose(&text, at, violations);
-    bounded(text, limit, at, violations)
+pub(crate) fn prose(text: &str, limit: usize) -> Result<(), String> {
+    lines(text)?;
+    bounded(text, limit)
 }
 
-/// Text of any number of lines, bounded in bytes, that may be empty.
-pub(crate) fn prose_of_bytes(
-    text: String,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> String {
-    controls_of_prose(&text, at, violations);
+/// As [`prose`], bounded in bytes.
+pub(crate) fn prose_of_bytes(text: &str, limit: usize) -> Result<(), String> {
+    lines(text)?;
     if text.len() > limit {
-        violations.at(at, format!("has {} bytes, at most {limit}", text.len()));
+        return Err(format!("has {} bytes, at most {limit}", text.len()));
     }
-    text
-}
-
-fn controls_of_prose(text: &str, at: &Path<'_>, violations: &mut Violations) {
-    let control = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-    if text.chars().any(control) {
-        violations.at(at, "must not contain control characters other than newline and tab");
-    }
-}
-
-fn bounded(text: String, limit: usize, at: &Path<'_>, violations: &mut Violations) -> String {
-    // A text of no more bytes than the limit has no more characters either.
-    if text.len() > limit {
-        let count = text.chars().count();
-        if count > limit {
-            violations.at(at, format!("has {count} characters, at most {limit}"));
-        }
-    }
-    text
-}
-
-/// Names in a list: each as [`title`].
-pub(crate) fn titles(
-    texts: Vec<String>,
-    (count, limit): (usize, usize),
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> Vec<String> {
-    list(texts, count, at, violations, |text, at, violations| {
-        Some(title(text, limit, at, violations))
-    })
-}
-
-/// A list of at most so many items. Those that cannot be read are left out, and reported.
-pub(crate) fn list<P, T>(
-    items: Vec<P>,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-    read: impl Fn(P, &Path<'_>, &mut Violations) -> Option<T>,
-) -> Vec<T> {
-    if items.len() > limit {
-        violations.at(at, format!("has {} entries, at most {limit}", items.len()));
-    }
-    let indexed = items.into_iter().enumerate();
-    indexed.filter_map(|(index, item)| read(item, &at.item(index), violations)).collect()
-}
-
-/// As [`list`], for sets: what is named again is left out.
-pub(crate) fn distinct<P, T: PartialEq>(
-    items: Vec<P>,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-    read: impl Fn(P, &Path<'_>, &mut Violations) -> Option<T>,
-) -> Vec<T> {
-    let mut kept: Vec<T> = Vec::with_capacity(items.len().min(limit));
-    for item in list(items, limit, at, violations, read).into_iter().take(limit) {
-        if !kept.contains(&item) {
-            kept.push(item);
-        }
-    }
-    kept
+    Ok(())
 }
 
 /// An absolute http or https URI, or empty.
-pub(crate) fn uri(text: String, at: &Path<'_>, violations: &mut Violations) -> String {
-    if !text.is_empty() && !is_web_uri(&text) {
-        violations.at(at, "must be an absolute http or https URI with a host");
+pub(crate) fn uri(text: &str) -> Result<(), String> {
+    if !text.is_empty() && !is_web_uri(text) {
+        return Err("must be an absolute http or https URI with a host".to_owned());
     }
-    bounded(text, URI_CHARACTERS, at, violations)
+    bounded(text, URI_CHARACTERS)
 }
 
 /// A BCP 47 tag, or empty.
-pub(crate) fn language(text: String, at: &Path<'_>, violations: &mut Violations) -> String {
-    if !text.is_empty() && !is_language_tag(&text) {
-        violations.at(at, "must be a BCP 47 tag, such as `fr` or `pt-BR`");
+pub(crate) fn language(text: &str) -> Result<(), String> {
+    if !text.is_empty() && !is_language_tag(text) {
+        return Err("must be a BCP 47 tag, such as `fr` or `pt-BR`".to_owned());
     }
-    bounded(text, LANGUAGE_CHARACTERS, at, violations)
+    bounded(text, LANGUAGE_CHARACTERS)
 }
 
 /// A UN M49 code, or empty.
-pub(crate) fn m49(text: String, at: &Path<'_>, violations: &mut Violations) -> String {
+pub(crate) fn m49(text: &str) -> Result<(), String> {
     let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
     if !text.is_empty() && !digits {
-        violations.at(at, "must be a UN M49 code of three digits");
+        return Err("must be a UN M49 code of three digits".to_owned());
     }
-    text
+    Ok(())
 }
 
-/// A SHA-256, or empty.
-pub(crate) fn sha256(
-    bytes: &[u8],
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> Option<[u8; SHA256_BYTES]> {
-    if bytes.is_empty() {
-        return None;
+fn lines(text: &str) -> Result<(), String> {
+    let control = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if text.chars().any(control) {
+        return Err("must not contain control characters other than newline and tab".to_owned());
     }
-    let hash = bytes.try_into();
-    hash.map_err(|_| violations.at(at, format!("must be {SHA256_BYTES} bytes, or empty"))).ok()
+    Ok(())
 }
 
-/// A number that counts something.
-pub(crate) fn count(number: i64, at: &Path<'_>, violations: &mut Violations) -> i64 {
-    if number < 0 {
-        violations.at(at, "must be zero or more");
+fn bounded(text: &str, limit: usize) -> Result<(), String> {
+    // A text of no more bytes than the limit has no more characters either.
+    if text.len() <= limit {
+        return Ok(());
     }
-    number
+    let count = text.chars().count();
+    if count > limit {
+        return Err(format!("has {count} characters, at most {limit}"));
+    }
+    Ok(())
 }
 
 fn is_language_tag(tag: &str) -> bool {

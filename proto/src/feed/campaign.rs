@@ -4,13 +4,12 @@ pub use crate::enums::feed::{CampaignKind, CampaignState, OutcomeKind};
 
 use crate::common::{FrontType, Source, Target};
 use crate::date::PartialDate;
-use crate::enums;
+use crate::fields::{Fields, distinct};
 use crate::ids::{CampaignId, MemberId, NetworkId, name_or_empty};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::feed::v1 as pb;
 use crate::stored::{self, Corrupt, Recorded};
-use crate::text;
 use crate::violation::Violations;
 
 /// A joint action to raise awareness or to win a demand.
@@ -20,22 +19,22 @@ pub struct Campaign {
     pub id: CampaignId,
     /// Title. Required, 1 to 1,000 characters.
     pub title: String,
-    /// What it is. Required.
+    /// What it is.
     pub kind: CampaignKind,
     /// The source's own word for what it is, at most 100 characters. Empty means the same as `kind`.
     pub kind_stated: String,
-    /// Which of the two kinds of front it is of. Unspecified means not a front, or not known.
+    /// Which of the two kinds of front it is of. None means not a front, or not known.
     pub front_type: Option<FrontType>,
-    /// The network that runs it, `networks/{id}`. Empty: none.
+    /// The network that runs it, `networks/{id}`. None: none.
     pub network: Option<NetworkId>,
-    /// Who acts for the network, `members/{id}`: an active member of it. Empty: the network itself.
+    /// Who acts for the network, `members/{id}`: an active member of it. None: the network itself.
     pub acting_member: Option<MemberId>,
     /// Members that lead it, `members/{id}`. At most 50.
     pub leads: Vec<MemberId>,
     /// Civil society and others who support it without taking part, in the source's words. At most 100 of
     /// at most 500 characters.
     pub supporters: Vec<String>,
-    /// Whom it is aimed at. Absent means not stated.
+    /// Whom it is aimed at. None means not stated.
     pub target: Option<Target>,
     /// What it demands, in words. At most 50 of at most 1,000 characters.
     pub demands: Vec<String>,
@@ -43,11 +42,11 @@ pub struct Campaign {
     pub themes: Vec<String>,
     /// What it is about in short, at most 4,000 characters.
     pub summary: String,
-    /// When it began. Absent means not known.
+    /// When it began. None means not known.
     pub started: Option<PartialDate>,
-    /// When it ended. Absent means that it has not, or not known: see `state`.
+    /// When it ended. None means that it has not, or not known: see `state`.
     pub ended: Option<PartialDate>,
-    /// What came of it. Absent while it has not ended.
+    /// What came of it. None while it has not ended.
     pub outcome: Option<Outcome>,
     /// What was reached, oldest first. Written with AddMilestone; at most 100.
     pub milestones: Vec<Milestone>,
@@ -68,7 +67,7 @@ impl Campaign {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Campaign> {
-        Campaign::read(message, &Path::root(field), violations)
+        Campaign::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -104,96 +103,42 @@ impl Campaign {
     }
 
     /// From our own stored message, with what the feed set.
-    pub fn from_stored(mut message: pb::Campaign) -> Result<Campaign, Corrupt> {
-        let (root, mut violations) = (Path::root(""), Violations::default());
-        let recorded = Recorded::from(&message);
-        let state = CampaignState::from_pb(message.state);
-        if state.is_none() {
-            violations.push("state", "is required");
-        }
-        let ended =
-            PartialDate::optional(message.ended.take(), &root.field("ended"), &mut violations);
-        let outcome = message.outcome.take();
-        let outcome = outcome
-            .and_then(|outcome| Outcome::read(outcome, &root.field("outcome"), &mut violations));
-        let milestones = text::list(
-            std::mem::take(&mut message.milestones),
-            MILESTONES,
-            &root.field("milestones"),
-            &mut violations,
-            Milestone::read,
-        );
-        let campaign = Campaign::read(message, &root, &mut violations);
-        violations.finish()?;
-        let (Some(campaign), Some(state)) = (campaign, state) else {
-            return Err(Corrupt::missing());
-        };
-        Ok(Campaign { state, ended, outcome, milestones, recorded, ..campaign })
+    pub fn from_stored(message: pb::Campaign) -> Result<Campaign, Corrupt> {
+        stored::read(message, |mut message, fields| {
+            let recorded = Recorded::from(&message);
+            let state = fields.required("state", message.state, CampaignState::from_pb);
+            let ended = fields.date("ended", message.ended);
+            let outcome = fields.message("outcome", message.outcome.take(), Outcome::read);
+            let milestones = std::mem::take(&mut message.milestones);
+            let milestones = fields.list("milestones", milestones, MILESTONES, Milestone::read);
+            let campaign = Campaign::read(message, fields)?;
+            Some(Campaign { state: state?, ended, outcome, milestones, recorded, ..campaign })
+        })
     }
 
-    pub(crate) fn read(
-        message: pb::Campaign,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Campaign> {
-        let before = violations.len();
-        let id = CampaignId::required(&message.name, &at.field("name"), violations);
-        let title = text::title(message.title, TITLE_CHARACTERS, &at.field("title"), violations);
-        let kind =
-            enums::required(message.kind, CampaignKind::from_pb, &at.field("kind"), violations);
-        let kind_stated = text::line(
-            message.kind_stated,
-            KIND_STATED_CHARACTERS,
-            &at.field("kind_stated"),
-            violations,
-        );
-        let front_type = enums::optional(
-            message.front_type,
-            FrontType::from_pb,
-            &at.field("front_type"),
-            violations,
-        );
-        let network = NetworkId::optional(&message.network, &at.field("network"), violations);
+    pub(crate) fn read(message: pb::Campaign, fields: &mut Fields<'_>) -> Option<Campaign> {
+        let id = fields.required_name("name", &message.name, CampaignId::parse);
+        let title = fields.title("title", message.title, TITLE_CHARACTERS);
+        let kind = fields.required("kind", message.kind, CampaignKind::from_pb);
+        let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
+        let front_type = fields.optional("front_type", message.front_type, FrontType::from_pb);
+        let network = fields.optional_name("network", &message.network, NetworkId::parse);
         let acting_member =
-            MemberId::optional(&message.acting_member, &at.field("acting_member"), violations);
+            fields.optional_name("acting_member", &message.acting_member, MemberId::parse);
         if acting_member.is_some() && message.network.is_empty() {
-            violations.at(&at.field("acting_member"), "acts for a network, and none is named");
+            fields.refuse("acting_member", "acts for a network, and none is named");
         }
-        let leads = text::distinct(
-            message.leads,
-            LEADS,
-            &at.field("leads"),
-            violations,
-            |name, at, violations| MemberId::required(&name, at, violations),
-        );
-        let supporters = text::titles(
-            message.supporters,
-            (SUPPORTERS, SUPPORTER_CHARACTERS),
-            &at.field("supporters"),
-            violations,
-        );
-        let target = message
-            .target
-            .and_then(|message| Target::read(message, &at.field("target"), violations));
-        let demands = text::titles(
-            message.demands,
-            (DEMANDS, DEMAND_CHARACTERS),
-            &at.field("demands"),
-            violations,
-        );
-        let themes = text::titles(
-            message.themes,
-            (THEMES, THEME_CHARACTERS),
-            &at.field("themes"),
-            violations,
-        );
-        let summary =
-            text::prose(message.summary, SUMMARY_CHARACTERS, &at.field("summary"), violations);
-        let started = PartialDate::optional(message.started, &at.field("started"), violations);
-        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources =
-            text::list(message.sources, SOURCES, &at.field("sources"), violations, Source::read);
-        if violations.len() > before {
+        let leads = distinct(fields.names("leads", message.leads, LEADS, MemberId::parse));
+        let supporters =
+            fields.titles("supporters", message.supporters, SUPPORTERS, SUPPORTER_CHARACTERS);
+        let target = fields.message("target", message.target, Target::read);
+        let demands = fields.titles("demands", message.demands, DEMANDS, DEMAND_CHARACTERS);
+        let themes = fields.titles("themes", message.themes, THEMES, THEME_CHARACTERS);
+        let summary = fields.prose("summary", message.summary, SUMMARY_CHARACTERS);
+        let started = fields.date("started", message.started);
+        let note = fields.prose("note", message.note, NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Campaign {
@@ -238,7 +183,7 @@ impl Outcome {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Outcome> {
-        Outcome::read(message, &Path::root(field), violations)
+        Outcome::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -251,18 +196,12 @@ impl Outcome {
         stored::read(message, Outcome::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Outcome,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Outcome> {
-        let before = violations.len();
-        let kind =
-            enums::optional(message.kind, OutcomeKind::from_pb, &at.field("kind"), violations)
-                .unwrap_or(OutcomeKind::NotKnown);
-        let summary =
-            text::prose(message.summary, SUMMARY_CHARACTERS, &at.field("summary"), violations);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Outcome, fields: &mut Fields<'_>) -> Option<Outcome> {
+        let kind = fields
+            .optional("kind", message.kind, OutcomeKind::from_pb)
+            .unwrap_or(OutcomeKind::NotKnown);
+        let summary = fields.prose("summary", message.summary, SUMMARY_CHARACTERS);
+        if fields.violated() {
             return None;
         }
         Some(Outcome { kind, summary })
@@ -274,7 +213,7 @@ impl Outcome {
 pub struct Milestone {
     /// What. Required, 1 to 500 characters.
     pub title: String,
-    /// When. Absent means not known.
+    /// When. None means not known.
     pub reached: Option<PartialDate>,
     /// Figures behind it. At most 20.
     pub figures: Vec<Figure>,
@@ -291,7 +230,7 @@ impl Milestone {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Milestone> {
-        Milestone::read(message, &Path::root(field), violations)
+        Milestone::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -310,26 +249,13 @@ impl Milestone {
         stored::read(message, Milestone::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Milestone,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Milestone> {
-        let before = violations.len();
-        let title =
-            text::title(message.title, MILESTONE_TITLE_CHARACTERS, &at.field("title"), violations);
-        let reached = PartialDate::optional(message.reached, &at.field("reached"), violations);
-        let figures =
-            text::list(message.figures, FIGURES, &at.field("figures"), violations, Figure::read);
-        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources = text::list(
-            message.sources,
-            PART_SOURCES,
-            &at.field("sources"),
-            violations,
-            Source::read,
-        );
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Milestone, fields: &mut Fields<'_>) -> Option<Milestone> {
+        let title = fields.title("title", message.title, MILESTONE_TITLE_CHARACTERS);
+        let reached = fields.date("reached", message.reached);
+        let figures = fields.list("figures", message.figures, FIGURES, Figure::read);
+        let note = fields.prose("note", message.note, NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Milestone { title, reached, figures, note, sources })
@@ -350,7 +276,7 @@ pub struct Figure {
 impl Figure {
     /// From a message of a request.
     pub fn parse(message: pb::Figure, field: &str, violations: &mut Violations) -> Option<Figure> {
-        Figure::read(message, &Path::root(field), violations)
+        Figure::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -363,20 +289,14 @@ impl Figure {
         stored::read(message, Figure::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Figure,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Figure> {
-        let before = violations.len();
-        let label =
-            text::title(message.label, FIGURE_LABEL_CHARACTERS, &at.field("label"), violations);
+    pub(crate) fn read(message: pb::Figure, fields: &mut Fields<'_>) -> Option<Figure> {
+        let label = fields.title("label", message.label, FIGURE_LABEL_CHARACTERS);
         let value = message.value;
         if !value.is_finite() {
-            violations.at(&at.field("value"), "must be a number");
+            fields.refuse("value", "must be a number");
         }
-        let unit = text::line(message.unit, FIGURE_UNIT_CHARACTERS, &at.field("unit"), violations);
-        if violations.len() > before {
+        let unit = fields.line("unit", message.unit, FIGURE_UNIT_CHARACTERS);
+        if fields.violated() {
             return None;
         }
         Some(Figure { label, value, unit })
@@ -390,9 +310,9 @@ pub struct Participation {
     pub campaign: CampaignId,
     /// The member, `members/{id}`.
     pub member: MemberId,
-    /// When it joined the campaign. Absent means not known.
+    /// When it joined the campaign. None means not known.
     pub joined: Option<PartialDate>,
-    /// When it left it. Absent means that it has not, or not known: see `active`.
+    /// When it left it. None means that it has not, or not known: see `active`.
     pub left: Option<PartialDate>,
     /// Whether it takes part.
     pub active: bool,
@@ -410,11 +330,12 @@ impl Participation {
         violations: &mut Violations,
     ) -> Option<Participation> {
         let at = Path::root(field);
+        let mut fields = Fields::new(&at, violations);
         if message.left.is_some() {
-            violations.at(&at.field("left"), "must be absent: members leave with LeaveCampaign");
+            fields.refuse("left", "must be absent: members leave with LeaveCampaign");
         }
         let message = pb::Participation { left: None, active: true, position: 0, ..message };
-        Participation::read(message, campaign, &at, violations)
+        Participation::read(message, campaign.cloned(), &mut fields)
     }
 
     /// As a message.
@@ -431,29 +352,25 @@ impl Participation {
 
     /// From our own stored message, with what the feed set.
     pub fn from_stored(message: pb::Participation) -> Result<Participation, Corrupt> {
-        let (root, mut violations) = (Path::root(""), Violations::default());
-        let campaign =
-            CampaignId::required(&message.campaign, &root.field("campaign"), &mut violations);
-        let participation = Participation::read(message, campaign.as_ref(), &root, &mut violations);
-        violations.finish()?;
-        participation.ok_or_else(Corrupt::missing)
+        stored::read(message, |message, fields| {
+            let campaign = fields.required_name("campaign", &message.campaign, CampaignId::parse);
+            Participation::read(message, campaign, fields)
+        })
     }
 
     fn read(
         message: pb::Participation,
-        campaign: Option<&CampaignId>,
-        at: &Path<'_>,
-        violations: &mut Violations,
+        campaign: Option<CampaignId>,
+        fields: &mut Fields<'_>,
     ) -> Option<Participation> {
-        let before = violations.len();
-        let member = MemberId::required(&message.member, &at.field("member"), violations);
-        let joined = PartialDate::optional(message.joined, &at.field("joined"), violations);
-        let left = PartialDate::optional(message.left, &at.field("left"), violations);
-        if violations.len() > before {
+        let member = fields.required_name("member", &message.member, MemberId::parse);
+        let joined = fields.date("joined", message.joined);
+        let left = fields.date("left", message.left);
+        if fields.violated() {
             return None;
         }
         Some(Participation {
-            campaign: campaign?.clone(),
+            campaign: campaign?,
             member: member?,
             joined,
             left,

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 
 use super::EventKind;
 use crate::country::Country;
-use crate::enums;
+use crate::fields::Fields;
 use crate::ids::{CampaignId, MemberId, NetworkId};
 use crate::limits::{COUNTRIES, FILTER_KINDS, FILTER_NAMES, FILTER_THEMES, THEME_CHARACTERS};
 use crate::path::Path;
 use crate::pb::feed::v1 as pb;
 use crate::stored::{self, Corrupt};
-use crate::text;
 use crate::violation::Violations;
 
 /// Which events one wants. Values of one field are OR-ed, fields are AND-ed, an empty field takes
@@ -40,7 +39,7 @@ pub struct Filter {
 impl Filter {
     /// From a message of a request.
     pub fn parse(message: pb::Filter, field: &str, violations: &mut Violations) -> Option<Filter> {
-        Filter::read(message, &Path::root(field), violations)
+        Filter::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message; equal filters give equal messages.
@@ -62,56 +61,36 @@ impl Filter {
         stored::read(message, Filter::read)
     }
 
-    fn read(message: pb::Filter, at: &Path<'_>, violations: &mut Violations) -> Option<Filter> {
-        let before = violations.len();
+    fn read(message: pb::Filter, fields: &mut Fields<'_>) -> Option<Filter> {
+        let kinds = fields.values("kinds", message.kinds, FILTER_KINDS, EventKind::from_pb);
+        let networks = fields.names("networks", message.networks, FILTER_NAMES, NetworkId::parse);
+        let members = fields.names("members", message.members, FILTER_NAMES, MemberId::parse);
+        let countries = fields.names("countries", message.countries, COUNTRIES, Country::parse);
+        let themes = fields.titles("themes", message.themes, FILTER_THEMES, THEME_CHARACTERS);
+        let campaigns =
+            fields.names("campaigns", message.campaigns, FILTER_NAMES, CampaignId::parse);
         let filter = Filter {
-            kinds: axis(message.kinds, FILTER_KINDS, &at.field("kinds"), violations, kind),
-            networks: axis(
-                message.networks,
-                FILTER_NAMES,
-                &at.field("networks"),
-                violations,
-                |name, at, violations| NetworkId::required(&name, at, violations),
-            ),
-            members: axis(
-                message.members,
-                FILTER_NAMES,
-                &at.field("members"),
-                violations,
-                |name, at, violations| MemberId::required(&name, at, violations),
-            ),
-            countries: axis(
-                message.countries,
-                COUNTRIES,
-                &at.field("countries"),
-                violations,
-                |code, at, violations| Country::required(&code, at, violations),
-            ),
-            themes: axis(message.themes, FILTER_THEMES, &at.field("themes"), violations, theme),
-            campaigns: axis(
-                message.campaigns,
-                FILTER_NAMES,
-                &at.field("campaigns"),
-                violations,
-                |name, at, violations| CampaignId::required(&name, at, violations),
-            ),
+            kinds: kinds.into_iter().collect(),
+            networks: networks.into_iter().collect(),
+            members: members.into_iter().collect(),
+            countries: countries.into_iter().collect(),
+            themes: themes.into_iter().map(|theme| theme.to_lowercase()).collect(),
+            campaigns: campaigns.into_iter().collect(),
             exclude_withdrawals: message.exclude_withdrawals,
             allow_unknown: message.allow_unknown,
         };
-        filter.check_axes(at, violations);
-        (violations.len() == before).then_some(filter)
+        filter.check_axes(fields);
+        (!fields.violated()).then_some(filter)
     }
 
     /// Refuses kinds that never carry what another field asks for.
-    fn check_axes(&self, at: &Path<'_>, violations: &mut Violations) {
+    fn check_axes(&self, fields: &mut Fields<'_>) {
         let never = |can: fn(EventKind) -> bool| {
             !self.kinds.is_empty() && !self.kinds.iter().any(|kind| can(*kind))
         };
         let mut refuse = |field: &str, what: &str| {
-            violations.at(
-                &at.field(field),
-                format!("nothing can ever match: no event of the kinds asked for has {what}"),
-            );
+            let problem = "nothing can ever match: no event of the kinds asked for has";
+            fields.refuse(field, format!("{problem} {what}"));
         };
         if !self.campaigns.is_empty() && never(EventKind::can_have_campaign) {
             refuse("campaigns", "a campaign");
@@ -157,22 +136,4 @@ impl EventKind {
     pub const fn is_withdrawal(self) -> bool {
         matches!(self, EventKind::StatementCorrected | EventKind::StatementRetracted)
     }
-}
-
-fn axis<P, T: Ord>(
-    values: Vec<P>,
-    limit: usize,
-    at: &Path<'_>,
-    violations: &mut Violations,
-    read: impl Fn(P, &Path<'_>, &mut Violations) -> Option<T>,
-) -> BTreeSet<T> {
-    text::list(values, limit, at, violations, read).into_iter().collect()
-}
-
-fn kind(number: i32, at: &Path<'_>, violations: &mut Violations) -> Option<EventKind> {
-    enums::required(number, EventKind::from_pb, at, violations)
-}
-
-fn theme(text: String, at: &Path<'_>, violations: &mut Violations) -> Option<String> {
-    Some(text::title(text, THEME_CHARACTERS, at, violations).to_lowercase())
 }

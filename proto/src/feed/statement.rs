@@ -6,13 +6,12 @@ use bytes::Bytes;
 
 use crate::common::{Source, StatedCount, Target};
 use crate::date::PartialDate;
-use crate::enums;
+use crate::fields::{Fields, distinct};
 use crate::ids::{CampaignId, MemberId, NetworkId, StatementId, name_or_empty};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::feed::v1 as pb;
 use crate::stored::{self, Corrupt, Recorded};
-use crate::text;
 use crate::violation::Violations;
 
 /// A published text of a network or of members. Never silently changed: a correction is a new
@@ -21,7 +20,7 @@ use crate::violation::Violations;
 pub struct Statement {
     /// Its name.
     pub id: StatementId,
-    /// What it is. Required.
+    /// What it is.
     pub kind: StatementKind,
     /// The source's own word for what it is, at most 100 characters. Empty means the same as `kind`.
     pub kind_stated: String,
@@ -35,11 +34,11 @@ pub struct Statement {
     pub body: String,
     /// Where the document is, an absolute http or https URI. Empty means not known.
     pub document_uri: String,
-    /// SHA-256 of the document at `document_uri`, 32 bytes. Empty means not known.
+    /// SHA-256 of the document at `document_uri`, 32 bytes. None means not known.
     pub document_sha256: Option<[u8; SHA256_BYTES]>,
-    /// The network that issues it, `networks/{id}`. Empty: no network does.
+    /// The network that issues it, `networks/{id}`. None: no network does.
     pub issuer_network: Option<NetworkId>,
-    /// Who acts for the issuing network, `members/{id}`: an active member of it. Empty: the network itself.
+    /// Who acts for the issuing network, `members/{id}`: an active member of it. None: the network itself.
     pub acting_member: Option<MemberId>,
     /// The members that issue it, `members/{id}`. At most 50.
     pub issuer_members: Vec<MemberId>,
@@ -47,15 +46,15 @@ pub struct Statement {
     pub authors_stated: String,
     /// How many signatories sources state; the number held is `signature_count`.
     pub stated_signature_counts: Vec<StatedCount>,
-    /// Whom it is aimed at. Absent means not stated.
+    /// Whom it is aimed at. None means not stated.
     pub target: Option<Target>,
     /// Who supports it without signing, in the source's words. At most 100 of at most 500 characters.
     pub supporters: Vec<String>,
     /// Subjects. At most 50 of at most 100 characters.
     pub themes: Vec<String>,
-    /// The campaign it belongs to, `campaigns/{id}`. Empty: none.
+    /// The campaign it belongs to, `campaigns/{id}`. None: none.
     pub campaign: Option<CampaignId>,
-    /// When it was published. Absent means not known.
+    /// When it was published. None means not known.
     pub published: Option<PartialDate>,
     /// Anything else worth knowing, at most 4,000 characters.
     pub note: String,
@@ -63,9 +62,9 @@ pub struct Statement {
     pub sources: Vec<Source>,
     /// Where it is in its life. Set by the feed.
     pub state: StatementState,
-    /// The statement that corrects it, `statements/{id}`. Set by the feed; empty while there is none.
+    /// The statement that corrects it, `statements/{id}`. Set by the feed; none while there is none.
     pub superseded_by: Option<StatementId>,
-    /// The statement it corrects, `statements/{id}`. Set by the feed; empty when it corrects none.
+    /// The statement it corrects, `statements/{id}`. Set by the feed; none when it corrects none.
     pub supersedes: Option<StatementId>,
     /// Why it was corrected or retracted, in words. Set by the feed.
     pub reason: String,
@@ -80,7 +79,7 @@ impl Statement {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Statement> {
-        Statement::read(message, &Path::root(field), violations)
+        Statement::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -127,100 +126,61 @@ impl Statement {
     }
 
     /// From our own stored message, with what the feed set.
-    pub fn from_stored(mut message: pb::Statement) -> Result<Statement, Corrupt> {
-        let (root, mut violations) = (Path::root(""), Violations::default());
-        let recorded = Recorded::from(&message);
-        let state = StatementState::from_pb(message.state);
-        if state.is_none() {
-            violations.push("state", "is required");
-        }
-        let mut link = |name: &str, field: &str| {
-            StatementId::optional(name, &root.field(field), &mut violations)
-        };
-        let superseded_by = link(&message.superseded_by, "superseded_by");
-        let supersedes = link(&message.supersedes, "supersedes");
-        let reason = std::mem::take(&mut message.reason);
-        let reason = text::prose(reason, REASON_CHARACTERS, &root.field("reason"), &mut violations);
-        let statement = Statement::read(message, &root, &mut violations);
-        violations.finish()?;
-        let (Some(statement), Some(state)) = (statement, state) else {
-            return Err(Corrupt::missing());
-        };
-        Ok(Statement { state, superseded_by, supersedes, reason, recorded, ..statement })
+    pub fn from_stored(message: pb::Statement) -> Result<Statement, Corrupt> {
+        stored::read(message, |mut message, fields| {
+            let recorded = Recorded::from(&message);
+            let state = fields.required("state", message.state, StatementState::from_pb);
+            let mut link = |name, text: &str| fields.optional_name(name, text, StatementId::parse);
+            let superseded_by = link("superseded_by", &message.superseded_by);
+            let supersedes = link("supersedes", &message.supersedes);
+            let reason = std::mem::take(&mut message.reason);
+            let reason = fields.prose("reason", reason, REASON_CHARACTERS);
+            let statement = Statement::read(message, fields)?;
+            let state = state?;
+            Some(Statement { state, superseded_by, supersedes, reason, recorded, ..statement })
+        })
     }
 
-    pub(crate) fn read(
-        message: pb::Statement,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Statement> {
-        let before = violations.len();
-        let id = StatementId::required(&message.name, &at.field("name"), violations);
-        let kind =
-            enums::required(message.kind, StatementKind::from_pb, &at.field("kind"), violations);
-        let kind_stated = text::line(
-            message.kind_stated,
-            KIND_STATED_CHARACTERS,
-            &at.field("kind_stated"),
-            violations,
-        );
-        let title = text::title(message.title, TITLE_CHARACTERS, &at.field("title"), violations);
-        let language = text::language(message.language, &at.field("language"), violations);
-        let summary =
-            text::prose(message.summary, SUMMARY_CHARACTERS, &at.field("summary"), violations);
-        let body = text::prose_of_bytes(message.body, BODY_BYTES, &at.field("body"), violations);
-        let document_uri = text::uri(message.document_uri, &at.field("document_uri"), violations);
-        let document_sha256 =
-            text::sha256(&message.document_sha256, &at.field("document_sha256"), violations);
+    pub(crate) fn read(message: pb::Statement, fields: &mut Fields<'_>) -> Option<Statement> {
+        let id = fields.required_name("name", &message.name, StatementId::parse);
+        let kind = fields.required("kind", message.kind, StatementKind::from_pb);
+        let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
+        let title = fields.title("title", message.title, TITLE_CHARACTERS);
+        let language = fields.language("language", message.language);
+        let summary = fields.prose("summary", message.summary, SUMMARY_CHARACTERS);
+        let body = fields.prose_of_bytes("body", message.body, BODY_BYTES);
+        let document_uri = fields.uri("document_uri", message.document_uri);
+        let document_sha256 = sha256("document_sha256", &message.document_sha256, fields);
         let issuer_network =
-            NetworkId::optional(&message.issuer_network, &at.field("issuer_network"), violations);
+            fields.optional_name("issuer_network", &message.issuer_network, NetworkId::parse);
         let acting_member =
-            MemberId::optional(&message.acting_member, &at.field("acting_member"), violations);
+            fields.optional_name("acting_member", &message.acting_member, MemberId::parse);
         if acting_member.is_some() && message.issuer_network.is_empty() {
-            violations.at(&at.field("acting_member"), "acts for a network, and none is named");
+            fields.refuse("acting_member", "acts for a network, and none is named");
         }
-        let issuer_members = text::distinct(
+        let issuer_members = distinct(fields.names(
+            "issuer_members",
             message.issuer_members,
             ISSUER_MEMBERS,
-            &at.field("issuer_members"),
-            violations,
-            |name, at, violations| MemberId::required(&name, at, violations),
-        );
-        let authors_stated = text::line(
-            message.authors_stated,
-            AUTHORS_CHARACTERS,
-            &at.field("authors_stated"),
-            violations,
-        );
-        let stated_signature_counts = text::list(
+            MemberId::parse,
+        ));
+        let authors_stated =
+            fields.line("authors_stated", message.authors_stated, AUTHORS_CHARACTERS);
+        let stated_signature_counts = fields.list(
+            "stated_signature_counts",
             message.stated_signature_counts,
             STATED_COUNTS,
-            &at.field("stated_signature_counts"),
-            violations,
             StatedCount::read,
         );
-        let target = message
-            .target
-            .and_then(|message| Target::read(message, &at.field("target"), violations));
-        let supporters = text::titles(
-            message.supporters,
-            (SUPPORTERS, SUPPORTER_CHARACTERS),
-            &at.field("supporters"),
-            violations,
-        );
-        let themes = text::titles(
-            message.themes,
-            (THEMES, THEME_CHARACTERS),
-            &at.field("themes"),
-            violations,
-        );
-        let campaign = CampaignId::optional(&message.campaign, &at.field("campaign"), violations);
-        let published =
-            PartialDate::optional(message.published, &at.field("published"), violations);
-        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources =
-            text::list(message.sources, SOURCES, &at.field("sources"), violations, Source::read);
-        if violations.len() > before {
+        let target = fields.message("target", message.target, Target::read);
+        let supporters =
+            fields.titles("supporters", message.supporters, SUPPORTERS, SUPPORTER_CHARACTERS);
+        let themes = fields.titles("themes", message.themes, THEMES, THEME_CHARACTERS);
+        let campaign = fields.optional_name("campaign", &message.campaign, CampaignId::parse);
+        let published = fields.date("published", message.published);
+        let note = fields.prose("note", message.note, NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Statement {
@@ -263,7 +223,7 @@ pub struct Signature {
     pub member: MemberId,
     /// The person who signed for it, at most 300 characters. Empty means not stated.
     pub representative: String,
-    /// When it was signed. Absent means not known.
+    /// When it was signed. None means not known.
     pub signed: Option<PartialDate>,
     /// Position at which the feed recorded it. Set by the feed.
     pub position: u64,
@@ -278,26 +238,9 @@ impl Signature {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Signature> {
+        let message = pb::Signature { position: 0, ..message };
         let at = Path::root(field);
-        let before = violations.len();
-        let member = MemberId::required(&message.member, &at.field("member"), violations);
-        let representative = text::line(
-            message.representative,
-            REPRESENTATIVE_CHARACTERS,
-            &at.field("representative"),
-            violations,
-        );
-        let signed = PartialDate::optional(message.signed, &at.field("signed"), violations);
-        if violations.len() > before {
-            return None;
-        }
-        Some(Signature {
-            statement: statement?.clone(),
-            member: member?,
-            representative,
-            signed,
-            position: 0,
-        })
+        Signature::read(message, statement.cloned(), &mut Fields::new(&at, violations))
     }
 
     /// As a message.
@@ -313,12 +256,40 @@ impl Signature {
 
     /// From our own stored message, with what the feed set.
     pub fn from_stored(message: pb::Signature) -> Result<Signature, Corrupt> {
-        let mut violations = Violations::default();
-        let (root, position) = (Path::root(""), message.position);
-        let statement =
-            StatementId::required(&message.statement, &root.field("statement"), &mut violations);
-        let signature = Signature::parse(message, statement.as_ref(), "", &mut violations);
-        violations.finish()?;
-        Ok(Signature { position, ..signature.ok_or_else(Corrupt::missing)? })
+        stored::read(message, |message, fields| {
+            let statement =
+                fields.required_name("statement", &message.statement, StatementId::parse);
+            Signature::read(message, statement, fields)
+        })
     }
+
+    fn read(
+        message: pb::Signature,
+        statement: Option<StatementId>,
+        fields: &mut Fields<'_>,
+    ) -> Option<Signature> {
+        let member = fields.required_name("member", &message.member, MemberId::parse);
+        let representative =
+            fields.line("representative", message.representative, REPRESENTATIVE_CHARACTERS);
+        let signed = fields.date("signed", message.signed);
+        if fields.violated() {
+            return None;
+        }
+        Some(Signature {
+            statement: statement?,
+            member: member?,
+            representative,
+            signed,
+            position: message.position,
+        })
+    }
+}
+
+/// A SHA-256, or empty.
+fn sha256(name: &str, bytes: &[u8], fields: &mut Fields<'_>) -> Option<[u8; SHA256_BYTES]> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let problem = |_| fields.refuse(name, format!("must be {SHA256_BYTES} bytes, or empty"));
+    bytes.try_into().map_err(problem).ok()
 }

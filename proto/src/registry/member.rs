@@ -5,13 +5,12 @@ pub use crate::enums::registry::{ExternalIdScheme, MemberKind, MemberState};
 use crate::common::{GeoPoint, Name, Source};
 use crate::country::Country;
 use crate::date::PartialDate;
-use crate::enums;
+use crate::fields::{Fields, distinct};
 use crate::ids::{MemberId, NetworkId, name_or_empty};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::registry::v1 as pb;
 use crate::stored::{self, Corrupt, Recorded};
-use crate::text;
 use crate::violation::Violations;
 
 /// Somebody who can belong to networks: most often a municipality.
@@ -21,17 +20,17 @@ pub struct Member {
     pub id: MemberId,
     /// Its names and aliases by language; the first official one is shown. At least 1, at most 50.
     pub names: Vec<Name>,
-    /// What it is. Required.
+    /// What it is.
     pub kind: MemberKind,
     /// The source's own word for what it is, at most 100 characters. Empty means the same as `kind`.
     pub kind_stated: String,
-    /// Country, ISO 3166-1 alpha-2, such as ES. Empty only for members that belong to no country.
+    /// Country, ISO 3166-1 alpha-2, such as ES. None only for members that belong to no country.
     pub country: Option<Country>,
     /// UN M49 code of its continent, three digits. Empty means not known.
     pub m49_region: String,
     /// UN M49 code of its sub-region, three digits. Empty means not known.
     pub m49_subregion: String,
-    /// Where it is. Absent means not known.
+    /// Where it is. None means not known.
     pub point: Option<GeoPoint>,
     /// How many people live there, as sources state it. At most 50.
     pub populations: Vec<Population>,
@@ -43,7 +42,7 @@ pub struct Member {
     pub predecessors: Vec<MemberId>,
     /// Where it is in its life. Set by the registry; unspecified at creation means ACTIVE.
     pub state: MemberState,
-    /// When it ceased to exist or to be counted. Absent means that it has not, or not known.
+    /// When it ceased to exist or to be counted. None means that it has not, or not known.
     pub retired: Option<PartialDate>,
     /// Anything else worth knowing, at most 4,000 characters.
     pub note: String,
@@ -56,7 +55,7 @@ pub struct Member {
 impl Member {
     /// From a message of a request.
     pub fn parse(message: pb::Member, field: &str, violations: &mut Violations) -> Option<Member> {
-        Member::read(message, &Path::root(field), violations)
+        Member::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -87,73 +86,44 @@ impl Member {
     }
 
     /// From our own stored message, with what the registry set.
-    pub fn from_stored(mut message: pb::Member) -> Result<Member, Corrupt> {
-        let (root, mut violations) = (Path::root(""), Violations::default());
-        let recorded = Recorded::from(&message);
-        let state = std::mem::take(&mut message.state);
-        let state =
-            enums::required(state, MemberState::from_pb, &root.field("state"), &mut violations);
-        let retired =
-            PartialDate::optional(message.retired.take(), &root.field("retired"), &mut violations);
-        let member = Member::read(message, &root, &mut violations);
-        violations.finish()?;
-        let (Some(member), Some(state)) = (member, state) else { return Err(Corrupt::missing()) };
-        Ok(Member { state, retired, recorded, ..member })
+    pub fn from_stored(message: pb::Member) -> Result<Member, Corrupt> {
+        stored::read(message, |mut message, fields| {
+            let recorded = Recorded::from(&message);
+            let state = std::mem::take(&mut message.state);
+            let state = fields.required("state", state, MemberState::from_pb);
+            let retired = fields.date("retired", message.retired);
+            let member = Member::read(message, fields)?;
+            Some(Member { state: state?, retired, recorded, ..member })
+        })
     }
 
-    pub(crate) fn read(
-        message: pb::Member,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Member> {
-        let before = violations.len();
-        let id = MemberId::required(&message.name, &at.field("name"), violations);
+    pub(crate) fn read(message: pb::Member, fields: &mut Fields<'_>) -> Option<Member> {
+        let id = fields.required_name("name", &message.name, MemberId::parse);
         if message.names.is_empty() {
-            violations.at(&at.field("names"), "needs at least one name");
+            fields.refuse("names", "needs at least one name");
         }
-        let names = text::list(message.names, NAMES, &at.field("names"), violations, Name::read);
-        let kind =
-            enums::required(message.kind, MemberKind::from_pb, &at.field("kind"), violations);
-        let kind_stated = text::line(
-            message.kind_stated,
-            KIND_STATED_CHARACTERS,
-            &at.field("kind_stated"),
-            violations,
-        );
-        let country = Country::optional(&message.country, &at.field("country"), violations);
-        let m49_region = text::m49(message.m49_region, &at.field("m49_region"), violations);
-        let m49_subregion =
-            text::m49(message.m49_subregion, &at.field("m49_subregion"), violations);
-        let point = message
-            .point
-            .and_then(|message| GeoPoint::read(message, &at.field("point"), violations));
-        let populations = text::list(
-            message.populations,
-            POPULATIONS,
-            &at.field("populations"),
-            violations,
-            Population::read,
-        );
-        let external_ids = text::list(
-            message.external_ids,
-            EXTERNAL_IDS,
-            &at.field("external_ids"),
-            violations,
-            ExternalId::read,
-        );
-        let network = NetworkId::optional(&message.network, &at.field("network"), violations);
-        let predecessors = text::distinct(
+        let names = fields.list("names", message.names, NAMES, Name::read);
+        let kind = fields.required("kind", message.kind, MemberKind::from_pb);
+        let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
+        let country = fields.optional_name("country", &message.country, Country::parse);
+        let m49_region = fields.m49("m49_region", message.m49_region);
+        let m49_subregion = fields.m49("m49_subregion", message.m49_subregion);
+        let point = fields.message("point", message.point, GeoPoint::read);
+        let populations =
+            fields.list("populations", message.populations, POPULATIONS, Population::read);
+        let external_ids =
+            fields.list("external_ids", message.external_ids, EXTERNAL_IDS, ExternalId::read);
+        let network = fields.optional_name("network", &message.network, NetworkId::parse);
+        let predecessors = distinct(fields.names(
+            "predecessors",
             message.predecessors,
             PREDECESSORS,
-            &at.field("predecessors"),
-            violations,
-            |name, at, violations| MemberId::required(&name, at, violations),
-        );
-        let state = state_in_request(message.state, &at.field("state"), violations);
-        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources =
-            text::list(message.sources, SOURCES, &at.field("sources"), violations, Source::read);
-        if violations.len() > before {
+            MemberId::parse,
+        ));
+        let state = state_in_request(message.state, fields);
+        let note = fields.prose("note", message.note, NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Member {
@@ -183,7 +153,7 @@ impl Member {
 pub struct Population {
     /// The number, zero or more.
     pub count: i64,
-    /// For when it is stated. Absent means not known.
+    /// For when it is stated. None means not known.
     pub as_of: Option<PartialDate>,
     /// Who states it. At most 20.
     pub sources: Vec<Source>,
@@ -196,7 +166,7 @@ impl Population {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Population> {
-        Population::read(message, &Path::root(field), violations)
+        Population::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -213,22 +183,11 @@ impl Population {
         stored::read(message, Population::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Population,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Population> {
-        let before = violations.len();
-        let count = text::count(message.count, &at.field("count"), violations);
-        let as_of = PartialDate::optional(message.as_of, &at.field("as_of"), violations);
-        let sources = text::list(
-            message.sources,
-            PART_SOURCES,
-            &at.field("sources"),
-            violations,
-            Source::read,
-        );
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Population, fields: &mut Fields<'_>) -> Option<Population> {
+        let count = fields.count("count", message.count);
+        let as_of = fields.date("as_of", message.as_of);
+        let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Population { count, as_of, sources })
@@ -253,7 +212,7 @@ impl ExternalId {
         field: &str,
         violations: &mut Violations,
     ) -> Option<ExternalId> {
-        ExternalId::read(message, &Path::root(field), violations)
+        ExternalId::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -270,26 +229,14 @@ impl ExternalId {
         stored::read(message, ExternalId::read)
     }
 
-    pub(crate) fn read(
-        message: pb::ExternalId,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<ExternalId> {
-        let before = violations.len();
-        let scheme = enums::required(
-            message.scheme,
-            ExternalIdScheme::from_pb,
-            &at.field("scheme"),
-            violations,
-        );
+    pub(crate) fn read(message: pb::ExternalId, fields: &mut Fields<'_>) -> Option<ExternalId> {
+        let scheme = fields.required("scheme", message.scheme, ExternalIdScheme::from_pb);
         if let Some(scheme) = scheme.filter(|scheme| !is_id_of(*scheme, &message.value)) {
-            violations.at(&at.field("value"), format!("must be {}", form_of(scheme)));
+            fields.refuse("value", format!("must be {}", form_of(scheme)));
         }
-        let value =
-            text::title(message.value, EXTERNAL_ID_CHARACTERS, &at.field("value"), violations);
-        let label =
-            text::line(message.label, EXTERNAL_LABEL_CHARACTERS, &at.field("label"), violations);
-        if violations.len() > before {
+        let value = fields.title("value", message.value, EXTERNAL_ID_CHARACTERS);
+        let label = fields.line("label", message.label, EXTERNAL_LABEL_CHARACTERS);
+        if fields.violated() {
             return None;
         }
         Some(ExternalId { scheme: scheme?, value, label })
@@ -297,10 +244,10 @@ impl ExternalId {
 }
 
 /// The state one can give a member; the other it reaches with RetireMember.
-fn state_in_request(number: i32, at: &Path<'_>, violations: &mut Violations) -> MemberState {
-    let state = enums::optional(number, MemberState::from_pb, at, violations);
+fn state_in_request(number: i32, fields: &mut Fields<'_>) -> MemberState {
+    let state = fields.optional("state", number, MemberState::from_pb);
     if state == Some(MemberState::Retired) {
-        violations.at(at, "must be ACTIVE: members are retired with RetireMember");
+        fields.refuse("state", "must be ACTIVE: members are retired with RetireMember");
     }
     MemberState::Active
 }

@@ -4,13 +4,12 @@ pub use crate::enums::registry::{EndReason, MembershipClass, MembershipState, Ro
 
 use crate::common::Source;
 use crate::date::PartialDate;
-use crate::enums;
+use crate::fields::Fields;
 use crate::ids::{MemberId, MembershipId, NetworkId};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::registry::v1 as pb;
 use crate::stored::{self, Corrupt, Recorded};
-use crate::text;
 use crate::violation::Violations;
 
 /// That a member belongs, belonged or asks to belong to a network. Who left can come back: each
@@ -70,18 +69,15 @@ impl Membership {
     /// From our own stored message, with what the registry set. Requests carry terms, never whole
     /// memberships.
     pub fn from_stored(message: pb::Membership) -> Result<Membership, Corrupt> {
-        let (root, mut violations) = (Path::root(""), Violations::default());
-        let recorded = Recorded::from(&message);
-        let id = MembershipId::parse(&message.name);
-        let id = id.map_err(|problem| violations.push("name", problem)).ok();
-        if message.terms.is_empty() {
-            violations.push("terms", "needs at least one term");
-        }
-        let terms =
-            text::list(message.terms, TERMS, &root.field("terms"), &mut violations, Term::read);
-        violations.finish()?;
-        let id = id.ok_or_else(Corrupt::missing)?;
-        Ok(Membership { id, terms, recorded })
+        stored::read(message, |message, fields| {
+            let recorded = Recorded::from(&message);
+            let id = fields.required_name("name", &message.name, MembershipId::parse);
+            if message.terms.is_empty() {
+                fields.refuse("terms", "needs at least one term");
+            }
+            let terms = fields.list("terms", message.terms, TERMS, Term::read);
+            Some(Membership { id: id?, terms, recorded })
+        })
     }
 }
 
@@ -90,7 +86,7 @@ impl Membership {
 pub struct Term {
     /// Where this term is in its life.
     pub state: MembershipState,
-    /// Class of membership. Unspecified means that the source does not say.
+    /// Class of membership. None means that the source does not say.
     pub class: Option<MembershipClass>,
     /// Roles held. At most 20.
     pub roles: Vec<Role>,
@@ -98,19 +94,19 @@ pub struct Term {
     pub grade: String,
     /// The person who is or signs for the member, at most 300 characters. Empty means not stated.
     pub representative: String,
-    /// When it applied. Absent means not known, or that it did not.
+    /// When it applied. None means not known, or that it did not.
     pub applied: Option<PartialDate>,
-    /// When it was invited. Absent means not known, or that it was not.
+    /// When it was invited. None means not known, or that it was not.
     pub invited: Option<PartialDate>,
-    /// When the charter was signed. Absent means not known, or that it was not.
+    /// When the charter was signed. None means not known, or that it was not.
     pub charter_signed: Option<PartialDate>,
-    /// When it became a member. Absent means not known, or not yet.
+    /// When it became a member. None means not known, or not yet.
     pub joined: Option<PartialDate>,
-    /// When it ceased to be one. Absent means that it has not, or not known: see `state`.
+    /// When it ceased to be one. None means that it has not, or not known: see `state`.
     pub left: Option<PartialDate>,
-    /// For when the source states the membership, which may be all that is known. Absent means not stated.
+    /// For when the source states the membership, which may be all that is known. None means not stated.
     pub as_of: Option<PartialDate>,
-    /// Why it ended. Unspecified while it has not, or when the source does not say.
+    /// Why it ended. None while it has not, or when the source does not say.
     pub end_reason: Option<EndReason>,
     /// Why it is suspended, was rejected, expelled or left, in words, at most 2,000 characters.
     pub reason: String,
@@ -123,7 +119,7 @@ pub struct Term {
 impl Term {
     /// From a message of a request.
     pub fn parse(message: pb::Term, field: &str, violations: &mut Violations) -> Option<Term> {
-        Term::read(message, &Path::root(field), violations)
+        Term::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -152,51 +148,24 @@ impl Term {
         stored::read(message, Term::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Term,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Term> {
-        let before = violations.len();
-        let state = enums::required(
-            message.state,
-            MembershipState::from_pb,
-            &at.field("state"),
-            violations,
-        );
-        let class = enums::optional(
-            message.class,
-            MembershipClass::from_pb,
-            &at.field("class"),
-            violations,
-        );
-        let roles = text::list(message.roles, ROLES, &at.field("roles"), violations, Role::read);
-        let grade = text::line(message.grade, GRADE_CHARACTERS, &at.field("grade"), violations);
-        let representative = text::line(
-            message.representative,
-            REPRESENTATIVE_CHARACTERS,
-            &at.field("representative"),
-            violations,
-        );
-        let applied = PartialDate::optional(message.applied, &at.field("applied"), violations);
-        let invited = PartialDate::optional(message.invited, &at.field("invited"), violations);
-        let charter_signed =
-            PartialDate::optional(message.charter_signed, &at.field("charter_signed"), violations);
-        let joined = PartialDate::optional(message.joined, &at.field("joined"), violations);
-        let left = PartialDate::optional(message.left, &at.field("left"), violations);
-        let as_of = PartialDate::optional(message.as_of, &at.field("as_of"), violations);
-        let end_reason = enums::optional(
-            message.end_reason,
-            EndReason::from_pb,
-            &at.field("end_reason"),
-            violations,
-        );
-        let reason =
-            text::prose(message.reason, REASON_CHARACTERS, &at.field("reason"), violations);
-        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources =
-            text::list(message.sources, SOURCES, &at.field("sources"), violations, Source::read);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Term, fields: &mut Fields<'_>) -> Option<Term> {
+        let state = fields.required("state", message.state, MembershipState::from_pb);
+        let class = fields.optional("class", message.class, MembershipClass::from_pb);
+        let roles = fields.list("roles", message.roles, ROLES, Role::read);
+        let grade = fields.line("grade", message.grade, GRADE_CHARACTERS);
+        let representative =
+            fields.line("representative", message.representative, REPRESENTATIVE_CHARACTERS);
+        let applied = fields.date("applied", message.applied);
+        let invited = fields.date("invited", message.invited);
+        let charter_signed = fields.date("charter_signed", message.charter_signed);
+        let joined = fields.date("joined", message.joined);
+        let left = fields.date("left", message.left);
+        let as_of = fields.date("as_of", message.as_of);
+        let end_reason = fields.optional("end_reason", message.end_reason, EndReason::from_pb);
+        let reason = fields.prose("reason", message.reason, REASON_CHARACTERS);
+        let note = fields.prose("note", message.note, NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Term {
@@ -222,7 +191,7 @@ impl Term {
 /// A role of a member in a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// What it is. Required.
+    /// What it is.
     pub kind: RoleKind,
     /// The source's own words, at most 200 characters. Empty means the same as `kind`.
     pub stated: String,
@@ -231,7 +200,7 @@ pub struct Role {
 impl Role {
     /// From a message of a request.
     pub fn parse(message: pb::Role, field: &str, violations: &mut Violations) -> Option<Role> {
-        Role::read(message, &Path::root(field), violations)
+        Role::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -244,16 +213,10 @@ impl Role {
         stored::read(message, Role::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Role,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Role> {
-        let before = violations.len();
-        let kind = enums::required(message.kind, RoleKind::from_pb, &at.field("kind"), violations);
-        let stated =
-            text::line(message.stated, ROLE_STATED_CHARACTERS, &at.field("stated"), violations);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Role, fields: &mut Fields<'_>) -> Option<Role> {
+        let kind = fields.required("kind", message.kind, RoleKind::from_pb);
+        let stated = fields.line("stated", message.stated, ROLE_STATED_CHARACTERS);
+        if fields.violated() {
             return None;
         }
         Some(Role { kind: kind?, stated })

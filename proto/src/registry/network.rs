@@ -1,20 +1,16 @@
-//! A network, strict: how one becomes a member of it, how it stands to others, who pays.
+//! A network, strict: how it stands to others, who pays.
 
-pub use crate::enums::registry::{
-    AdmissionMode, NetworkKind, NetworkState, Origin, RelationKind, Scale, Scope,
-};
+pub use crate::enums::registry::{NetworkKind, NetworkState, Origin, RelationKind, Scale, Scope};
 
+use super::Admission;
 use crate::common::{FrontType, Money, Name, Source, StatedCount};
-use crate::country::Country;
 use crate::date::PartialDate;
-use crate::enums;
-use crate::enums::registry::{MemberKind, MembershipClass};
+use crate::fields::Fields;
 use crate::ids::NetworkId;
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::registry::v1 as pb;
 use crate::stored::{self, Corrupt, Recorded};
-use crate::text;
 use crate::violation::Violations;
 
 /// A city network in the widest sense: anything that local governments belong to.
@@ -24,25 +20,25 @@ pub struct Network {
     pub id: NetworkId,
     /// Its names, acronyms and aliases; the first official one is shown. At least 1, at most 50.
     pub names: Vec<Name>,
-    /// What it is. Required.
+    /// What it is.
     pub kind: NetworkKind,
     /// The source's own word for what it is, at most 100 characters. Empty means the same as `kind`.
     pub kind_stated: String,
-    /// Which of the two kinds of front it is. Unspecified means not a front, or not known.
+    /// Which of the two kinds of front it is. None means not a front, or not known.
     pub front_type: Option<FrontType>,
-    /// How far it reaches. Unspecified means not known.
+    /// How far it reaches. None means not known.
     pub scale: Option<Scale>,
-    /// Where it stands between grassroots and co-opted (Lacroix 2021). Unspecified means not known.
+    /// Where it stands between grassroots and co-opted (Lacroix 2021). None means not known.
     pub origin: Option<Origin>,
-    /// Whether it has many subjects or one. Unspecified means not known.
+    /// Whether it has many subjects or one. None means not known.
     pub scope: Option<Scope>,
     /// Subjects, in the source's words. At most 50 of at most 100 characters.
     pub themes: Vec<String>,
     /// What it does, in the source's words. At most 50 of at most 200 characters.
     pub activities: Vec<String>,
-    /// When it began. Absent means not known.
+    /// When it began. None means not known.
     pub founded: Option<PartialDate>,
-    /// When it ended or merged. Absent means that it has not, or that the date is not known: see `state`.
+    /// When it ended or merged. None means that it has not, or that the date is not known: see `state`.
     pub ended: Option<PartialDate>,
     /// Who founded it, in the source's words. At most 50 of at most 500 characters.
     pub founders: Vec<String>,
@@ -76,7 +72,7 @@ impl Network {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Network> {
-        Network::read(message, &Path::root(field), violations)
+        Network::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -118,105 +114,52 @@ impl Network {
     }
 
     /// From our own stored message, with what the registry set.
-    pub fn from_stored(mut message: pb::Network) -> Result<Network, Corrupt> {
-        let (root, mut violations) = (Path::root(""), Violations::default());
-        let recorded = Recorded::from(&message);
-        let state = std::mem::take(&mut message.state);
-        let state =
-            enums::required(state, NetworkState::from_pb, &root.field("state"), &mut violations);
-        let ended =
-            PartialDate::optional(message.ended.take(), &root.field("ended"), &mut violations);
-        let relations = text::list(
-            std::mem::take(&mut message.relations),
-            RELATIONS,
-            &root.field("relations"),
-            &mut violations,
-            Relation::read,
-        );
-        let network = Network::read(message, &root, &mut violations);
-        violations.finish()?;
-        let (Some(network), Some(state)) = (network, state) else { return Err(Corrupt::missing()) };
-        Ok(Network { state, ended, relations, recorded, ..network })
+    pub fn from_stored(message: pb::Network) -> Result<Network, Corrupt> {
+        stored::read(message, |mut message, fields| {
+            let recorded = Recorded::from(&message);
+            let state = std::mem::take(&mut message.state);
+            let state = fields.required("state", state, NetworkState::from_pb);
+            let ended = fields.date("ended", message.ended);
+            let relations = std::mem::take(&mut message.relations);
+            let relations = fields.list("relations", relations, RELATIONS, Relation::read);
+            let network = Network::read(message, fields)?;
+            Some(Network { state: state?, ended, relations, recorded, ..network })
+        })
     }
 
-    pub(crate) fn read(
-        message: pb::Network,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Network> {
-        let before = violations.len();
-        let id = NetworkId::required(&message.name, &at.field("name"), violations);
+    pub(crate) fn read(message: pb::Network, fields: &mut Fields<'_>) -> Option<Network> {
+        let id = fields.required_name("name", &message.name, NetworkId::parse);
         if message.names.is_empty() {
-            violations.at(&at.field("names"), "needs at least one name");
+            fields.refuse("names", "needs at least one name");
         }
-        let names = text::list(message.names, NAMES, &at.field("names"), violations, Name::read);
-        let kind =
-            enums::required(message.kind, NetworkKind::from_pb, &at.field("kind"), violations);
-        let kind_stated = text::line(
-            message.kind_stated,
-            KIND_STATED_CHARACTERS,
-            &at.field("kind_stated"),
-            violations,
-        );
-        let front_type = enums::optional(
-            message.front_type,
-            FrontType::from_pb,
-            &at.field("front_type"),
-            violations,
-        );
-        let scale = enums::optional(message.scale, Scale::from_pb, &at.field("scale"), violations);
-        let origin =
-            enums::optional(message.origin, Origin::from_pb, &at.field("origin"), violations);
-        let scope = enums::optional(message.scope, Scope::from_pb, &at.field("scope"), violations);
-        let themes = text::titles(
-            message.themes,
-            (THEMES, THEME_CHARACTERS),
-            &at.field("themes"),
-            violations,
-        );
-        let activities = text::titles(
-            message.activities,
-            (ACTIVITIES, ACTIVITY_CHARACTERS),
-            &at.field("activities"),
-            violations,
-        );
-        let founded = PartialDate::optional(message.founded, &at.field("founded"), violations);
-        let founders = text::titles(
-            message.founders,
-            (FOUNDERS, FOUNDER_CHARACTERS),
-            &at.field("founders"),
-            violations,
-        );
-        let sponsors = text::titles(
-            message.sponsors,
-            (FOUNDERS, FOUNDER_CHARACTERS),
-            &at.field("sponsors"),
-            violations,
-        );
-        let seat = text::line(message.seat, SEAT_CHARACTERS, &at.field("seat"), violations);
-        let stated_member_counts = text::list(
+        let names = fields.list("names", message.names, NAMES, Name::read);
+        let kind = fields.required("kind", message.kind, NetworkKind::from_pb);
+        let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
+        let front_type = fields.optional("front_type", message.front_type, FrontType::from_pb);
+        let scale = fields.optional("scale", message.scale, Scale::from_pb);
+        let origin = fields.optional("origin", message.origin, Origin::from_pb);
+        let scope = fields.optional("scope", message.scope, Scope::from_pb);
+        let themes = fields.titles("themes", message.themes, THEMES, THEME_CHARACTERS);
+        let activities =
+            fields.titles("activities", message.activities, ACTIVITIES, ACTIVITY_CHARACTERS);
+        let founded = fields.date("founded", message.founded);
+        let founders = fields.titles("founders", message.founders, FOUNDERS, FOUNDER_CHARACTERS);
+        let sponsors = fields.titles("sponsors", message.sponsors, FOUNDERS, FOUNDER_CHARACTERS);
+        let seat = fields.line("seat", message.seat, SEAT_CHARACTERS);
+        let stated_member_counts = fields.list(
+            "stated_member_counts",
             message.stated_member_counts,
             STATED_COUNTS,
-            &at.field("stated_member_counts"),
-            violations,
             StatedCount::read,
         );
-        let admission = message.admission.map_or_else(
-            || Some(Admission::default()),
-            |admission| Admission::read(admission, &at.field("admission"), violations),
-        );
-        let state = state_in_request(message.state, &at.field("state"), violations);
-        let contributions = text::list(
-            message.contributions,
-            CONTRIBUTIONS,
-            &at.field("contributions"),
-            violations,
-            Contribution::read,
-        );
-        let note = text::prose(message.note, NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources =
-            text::list(message.sources, SOURCES, &at.field("sources"), violations, Source::read);
-        if violations.len() > before {
+        let admission = message.admission.unwrap_or_default();
+        let admission = fields.message("admission", Some(admission), Admission::read);
+        let state = state_in_request(message.state, fields);
+        let contributions =
+            fields.list("contributions", message.contributions, CONTRIBUTIONS, Contribution::read);
+        let note = fields.prose("note", message.note, NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Network {
@@ -247,98 +190,6 @@ impl Network {
     }
 }
 
-/// How one becomes a member of a network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admission {
-    /// Who decides. Unspecified means ADMISSION_MODE_OPEN.
-    pub mode: AdmissionMode,
-    /// Whether the charter must be signed first.
-    pub charter_required: bool,
-    /// The rules in the source's words, at most 2,000 characters. Empty means not stated.
-    pub rules_stated: String,
-    /// Classes of membership offered. Empty means all.
-    pub classes: Vec<MembershipClass>,
-    /// Kinds of member that may belong. Empty means all.
-    pub member_kinds: Vec<MemberKind>,
-    /// Countries whose members may belong, ISO 3166-1 alpha-2. Empty means all.
-    pub countries: Vec<Country>,
-    /// Smallest population a member may have. 0 means no limit; with a limit, a member whose population
-    /// is not known is refused.
-    pub min_population: i64,
-}
-
-impl Admission {
-    /// From a message of a request.
-    pub fn parse(
-        message: pb::Admission,
-        field: &str,
-        violations: &mut Violations,
-    ) -> Option<Admission> {
-        Admission::read(message, &Path::root(field), violations)
-    }
-
-    /// As a message.
-    pub fn to_pb(&self) -> pb::Admission {
-        pb::Admission {
-            mode: self.mode.to_pb(),
-            charter_required: self.charter_required,
-            rules_stated: self.rules_stated.clone(),
-            classes: self.classes.iter().map(|class| class.to_pb()).collect(),
-            member_kinds: self.member_kinds.iter().map(|kind| kind.to_pb()).collect(),
-            countries: self.countries.iter().map(Country::to_string).collect(),
-            min_population: self.min_population,
-        }
-    }
-
-    /// From our own stored message.
-    pub fn from_stored(message: pb::Admission) -> Result<Admission, Corrupt> {
-        stored::read(message, Admission::read)
-    }
-
-    pub(crate) fn read(
-        message: pb::Admission,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Admission> {
-        let before = violations.len();
-        let mode =
-            enums::optional(message.mode, AdmissionMode::from_pb, &at.field("mode"), violations)
-                .unwrap_or(AdmissionMode::Open);
-        let charter_required = message.charter_required;
-        let rules_stated = text::prose(
-            message.rules_stated,
-            RULES_CHARACTERS,
-            &at.field("rules_stated"),
-            violations,
-        );
-        let classes =
-            kinds(message.classes, MembershipClass::from_pb, &at.field("classes"), violations);
-        let member_kinds =
-            kinds(message.member_kinds, MemberKind::from_pb, &at.field("member_kinds"), violations);
-        let countries = text::distinct(
-            message.countries,
-            COUNTRIES,
-            &at.field("countries"),
-            violations,
-            |code, at, violations| Country::required(&code, at, violations),
-        );
-        let min_population =
-            text::count(message.min_population, &at.field("min_population"), violations);
-        if violations.len() > before {
-            return None;
-        }
-        Some(Admission {
-            mode,
-            charter_required,
-            rules_stated,
-            classes,
-            member_kinds,
-            countries,
-            min_population,
-        })
-    }
-}
-
 /// How one network stands to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
@@ -348,7 +199,7 @@ pub struct Relation {
     pub network: NetworkId,
     /// The source's own word for the relation, at most 100 characters. Empty means the same as `kind`.
     pub kind_stated: String,
-    /// Since when. Absent means not known.
+    /// Since when. None means not known.
     pub since: Option<PartialDate>,
     /// Anything else worth knowing, at most 2,000 characters.
     pub note: String,
@@ -363,7 +214,7 @@ impl Relation {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Relation> {
-        Relation::read(message, &Path::root(field), violations)
+        Relation::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -383,32 +234,14 @@ impl Relation {
         stored::read(message, Relation::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Relation,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Relation> {
-        let before = violations.len();
-        let kind =
-            enums::required(message.kind, RelationKind::from_pb, &at.field("kind"), violations);
-        let network = NetworkId::required(&message.network, &at.field("network"), violations);
-        let kind_stated = text::line(
-            message.kind_stated,
-            KIND_STATED_CHARACTERS,
-            &at.field("kind_stated"),
-            violations,
-        );
-        let since = PartialDate::optional(message.since, &at.field("since"), violations);
-        let note =
-            text::prose(message.note, RELATION_NOTE_CHARACTERS, &at.field("note"), violations);
-        let sources = text::list(
-            message.sources,
-            PART_SOURCES,
-            &at.field("sources"),
-            violations,
-            Source::read,
-        );
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Relation, fields: &mut Fields<'_>) -> Option<Relation> {
+        let kind = fields.required("kind", message.kind, RelationKind::from_pb);
+        let network = fields.required_name("network", &message.network, NetworkId::parse);
+        let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
+        let since = fields.date("since", message.since);
+        let note = fields.prose("note", message.note, RELATION_NOTE_CHARACTERS);
+        let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
+        if fields.violated() {
             return None;
         }
         Some(Relation { kind: kind?, network: network?, kind_stated, since, note, sources })
@@ -418,7 +251,7 @@ impl Relation {
 /// Money behind a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contribution {
-    /// How much. Absent means that the source gives no amount.
+    /// How much. None means that the source gives no amount.
     pub amount: Option<Money>,
     /// Who gave it, in the source's words, at most 500 characters. Empty means not stated.
     pub contributor: String,
@@ -433,7 +266,7 @@ impl Contribution {
         field: &str,
         violations: &mut Violations,
     ) -> Option<Contribution> {
-        Contribution::read(message, &Path::root(field), violations)
+        Contribution::read(message, &mut Fields::new(&Path::root(field), violations))
     }
 
     /// As a message.
@@ -450,61 +283,23 @@ impl Contribution {
         stored::read(message, Contribution::read)
     }
 
-    pub(crate) fn read(
-        message: pb::Contribution,
-        at: &Path<'_>,
-        violations: &mut Violations,
-    ) -> Option<Contribution> {
-        let before = violations.len();
-        let amount = message
-            .amount
-            .and_then(|message| Money::read(message, &at.field("amount"), violations));
-        let contributor = text::line(
-            message.contributor,
-            FOUNDER_CHARACTERS,
-            &at.field("contributor"),
-            violations,
-        );
-        let note =
-            text::prose(message.note, CONTRIBUTION_NOTE_CHARACTERS, &at.field("note"), violations);
-        if violations.len() > before {
+    pub(crate) fn read(message: pb::Contribution, fields: &mut Fields<'_>) -> Option<Contribution> {
+        let amount = fields.message("amount", message.amount, Money::read);
+        let contributor = fields.line("contributor", message.contributor, FOUNDER_CHARACTERS);
+        let note = fields.prose("note", message.note, CONTRIBUTION_NOTE_CHARACTERS);
+        if fields.violated() {
             return None;
         }
         Some(Contribution { amount, contributor, note })
     }
 }
 
-impl Default for Admission {
-    /// Open to all, no charter.
-    fn default() -> Admission {
-        Admission {
-            mode: AdmissionMode::Open,
-            charter_required: false,
-            rules_stated: String::new(),
-            classes: Vec::new(),
-            member_kinds: Vec::new(),
-            countries: Vec::new(),
-            min_population: 0,
-        }
-    }
-}
-
 /// The states one can give a network; the others it reaches with EndNetwork.
-fn state_in_request(number: i32, at: &Path<'_>, violations: &mut Violations) -> NetworkState {
-    let state = enums::optional(number, NetworkState::from_pb, at, violations);
+fn state_in_request(number: i32, fields: &mut Fields<'_>) -> NetworkState {
+    let state = fields.optional("state", number, NetworkState::from_pb);
     if matches!(state, Some(NetworkState::Ended | NetworkState::Merged)) {
-        violations.at(at, "must be ANNOUNCED, ACTIVE or DORMANT: networks end with EndNetwork");
+        fields
+            .refuse("state", "must be ANNOUNCED, ACTIVE or DORMANT: networks end with EndNetwork");
     }
     state.unwrap_or(NetworkState::Active)
-}
-
-fn kinds<E: PartialEq>(
-    numbers: Vec<i32>,
-    from_pb: fn(i32) -> Option<E>,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) -> Vec<E> {
-    text::distinct(numbers, ADMISSION_KINDS, at, violations, |number, at, violations| {
-        enums::required(number, from_pb, at, violations)
-    })
 }

@@ -76,6 +76,7 @@ proptest! {
             prop_assert!(Cursor::decode(&bytes[..cut]).is_err());
         }
         prop_assert!(Cursor::decode(&[&bytes[..], &[0]].concat()).is_err());
+        prop_assert!(Cursor::decode(&[&[2], &bytes[1..]].concat()).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use hansa_proto::ids::StatementId;
 use hansa_proto::pb::common::v1 as common;
 use hansa_proto::pb::feed::v1 as feed;
 use hansa_proto::pb::registry::v1 as registry;
-use hansa_proto::registry::{Member, Membership, Network, NetworkState, Term};
+use hansa_proto::registry::{Admission, Member, Membership, Network, NetworkState, Term};
 use hansa_proto::violation::Violations;
 
 pub fn name(text: &str) -> common::Name {
@@ -169,6 +169,7 @@ fn states_are_given_only_where_they_may() {
     let mut violations = Violations::default();
     let parsed = Network::parse(network(), "network", &mut violations).unwrap();
     assert_eq!(parsed.state, NetworkState::Active);
+    assert_eq!(parsed.admission, Admission::default());
 }
 
 #[test]
@@ -424,4 +425,20 @@ fn stored_bytes_that_violate_are_corrupt() {
         ..Default::default()
     });
     assert!(error.unwrap_err().what.contains("terms"));
+}
+
+#[test]
+fn sets_keep_each_entry_once_in_their_order() {
+    let twice = ["members/b", "members/a", "members/b"].map(str::to_owned).to_vec();
+    let message = feed::Campaign { leads: twice, ..campaign() };
+    let parsed = Campaign::parse(message, "campaign", &mut Violations::default()).unwrap();
+    let leads: Vec<&str> = parsed.leads.iter().map(|lead| lead.id()).collect();
+    assert_eq!(leads, ["b", "a"]);
+}
+
+#[test]
+fn of_a_list_too_long_only_as_much_is_read_as_there_may_be() {
+    let refused = refused_network(|network| network.themes = vec![" ".to_owned(); 10_000]);
+    assert_eq!(refused.len(), 1 + hansa_proto::limits::THEMES);
+    assert_eq!(refused[0], "network.themes");
 }
