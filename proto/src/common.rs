@@ -42,7 +42,8 @@ impl Source {
         stored::read(message, Source::read)
     }
 
-    pub(crate) fn read(message: pb::Source, fields: &mut Fields<'_>) -> Option<Source> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Source, fields: &mut Fields<'_>) -> Option<Source> {
         let citation = fields.title("citation", message.citation, CITATION_CHARACTERS);
         let uri = fields.uri("uri", message.uri);
         let note = fields.prose("note", message.note, SOURCE_NOTE_CHARACTERS);
@@ -84,7 +85,8 @@ impl Name {
         stored::read(message, Name::read)
     }
 
-    pub(crate) fn read(message: pb::Name, fields: &mut Fields<'_>) -> Option<Name> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Name, fields: &mut Fields<'_>) -> Option<Name> {
         let text = fields.title("text", message.text, NAME_CHARACTERS);
         let language = fields.language("language", message.language);
         let kind =
@@ -125,7 +127,8 @@ impl GeoPoint {
         stored::read(message, GeoPoint::read)
     }
 
-    pub(crate) fn read(message: pb::GeoPoint, fields: &mut Fields<'_>) -> Option<GeoPoint> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::GeoPoint, fields: &mut Fields<'_>) -> Option<GeoPoint> {
         let latitude = degrees("latitude", message.latitude, 90.0, fields);
         let longitude = degrees("longitude", message.longitude, 180.0, fields);
         if fields.violated() {
@@ -162,7 +165,8 @@ impl Money {
         stored::read(message, Money::read)
     }
 
-    pub(crate) fn read(message: pb::Money, fields: &mut Fields<'_>) -> Option<Money> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Money, fields: &mut Fields<'_>) -> Option<Money> {
         let capital = message.currency.bytes().all(|byte| byte.is_ascii_uppercase());
         if message.currency.len() != CURRENCY_LETTERS || !capital {
             fields.refuse("currency", "must be three capital letters, such as EUR");
@@ -214,7 +218,8 @@ impl StatedCount {
         stored::read(message, StatedCount::read)
     }
 
-    pub(crate) fn read(message: pb::StatedCount, fields: &mut Fields<'_>) -> Option<StatedCount> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::StatedCount, fields: &mut Fields<'_>) -> Option<StatedCount> {
         let count = fields.count("count", message.count);
         let as_of = fields.date("as_of", message.as_of);
         let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
@@ -250,7 +255,8 @@ impl Target {
         stored::read(message, Target::read)
     }
 
-    pub(crate) fn read(message: pb::Target, fields: &mut Fields<'_>) -> Option<Target> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Target, fields: &mut Fields<'_>) -> Option<Target> {
         let name = fields.title("name", message.name, TARGET_CHARACTERS);
         let kind = fields.optional("kind", message.kind, TargetKind::from_pb);
         if fields.violated() {

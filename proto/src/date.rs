@@ -59,7 +59,8 @@ impl PartialDate {
         pb::PartialDate { year: self.year, month: self.month, day: self.day }
     }
 
-    pub(crate) fn read(date: pb::PartialDate, fields: &mut Fields<'_>) -> Option<PartialDate> {
+    /// From the fields of a message within a request.
+    pub fn read(date: pb::PartialDate, fields: &mut Fields<'_>) -> Option<PartialDate> {
         let date = PartialDate { year: date.year, month: date.month, day: date.day };
         let Some((field, problem)) = date.problem() else { return Some(date) };
         fields.refuse(field, problem);

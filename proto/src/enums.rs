@@ -1,6 +1,6 @@
 //! Enums without UNSPECIFIED: a value of these types is always one of the words of the contract.
 //!
-//! [`strict_enum!`] makes each of them from one list. The match in `from_pb` names every value the
+//! `strict_enum!` makes each of them from one list. The match in `from_pb` names every value the
 //! .proto has, so that a value added there does not compile until it is added here.
 
 pub(crate) mod common;

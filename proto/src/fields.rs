@@ -1,4 +1,4 @@
-//! Reads the fields of one message: each method takes a field by name and reports what is wrong with
+//! Reads the fields of one message, or of a request itself: each method takes a field by name and reports what is wrong with
 //! it. What a method returns after a report does not matter: the message is refused as a whole. Of a
 //! list that is too long only as much is looked at as there may be.
 
@@ -9,13 +9,19 @@ use crate::text;
 use crate::violation::Violations;
 
 /// The fields of a message, and where to report.
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     at: &'a Path<'a>,
     violations: &'a mut Violations,
     before: usize,
 }
 
 impl<'a> Fields<'a> {
+    /// Of a request itself: paths begin with the names of these fields.
+    pub fn of_request(violations: &'a mut Violations) -> Fields<'a> {
+        static REQUEST: Path<'static> = Path::root("");
+        Fields::new(&REQUEST, violations)
+    }
+
     /// Of the message at a path.
     pub(crate) fn new(at: &'a Path<'a>, violations: &'a mut Violations) -> Fields<'a> {
         let before = violations.len();
@@ -23,52 +29,52 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether anything was reported since these fields are read.
-    pub(crate) fn violated(&self) -> bool {
+    pub fn violated(&self) -> bool {
         self.violations.len() > self.before
     }
 
     /// Reports a field.
-    pub(crate) fn refuse(&mut self, name: &str, problem: impl Into<String>) {
+    pub fn refuse(&mut self, name: &str, problem: impl Into<String>) {
         self.violations.push(self.at.field(name).to_string(), problem);
     }
 
     /// A name or title: required, one line, not blank, without white space around it.
-    pub(crate) fn title(&mut self, name: &str, text: String, limit: usize) -> String {
+    pub fn title(&mut self, name: &str, text: String, limit: usize) -> String {
         self.check(name, text, |text| text::title(text, limit))
     }
 
     /// One line of text that may be empty.
-    pub(crate) fn line(&mut self, name: &str, text: String, limit: usize) -> String {
+    pub fn line(&mut self, name: &str, text: String, limit: usize) -> String {
         self.check(name, text, |text| text::line(text, limit))
     }
 
     /// Text of any number of lines that may be empty.
-    pub(crate) fn prose(&mut self, name: &str, text: String, limit: usize) -> String {
+    pub fn prose(&mut self, name: &str, text: String, limit: usize) -> String {
         self.check(name, text, |text| text::prose(text, limit))
     }
 
     /// As [`Fields::prose`], bounded in bytes.
-    pub(crate) fn prose_of_bytes(&mut self, name: &str, text: String, limit: usize) -> String {
+    pub fn prose_of_bytes(&mut self, name: &str, text: String, limit: usize) -> String {
         self.check(name, text, |text| text::prose_of_bytes(text, limit))
     }
 
     /// An absolute http or https URI, or empty.
-    pub(crate) fn uri(&mut self, name: &str, text: String) -> String {
+    pub fn uri(&mut self, name: &str, text: String) -> String {
         self.check(name, text, text::uri)
     }
 
     /// A BCP 47 tag, or empty.
-    pub(crate) fn language(&mut self, name: &str, text: String) -> String {
+    pub fn language(&mut self, name: &str, text: String) -> String {
         self.check(name, text, text::language)
     }
 
     /// A UN M49 code, or empty.
-    pub(crate) fn m49(&mut self, name: &str, text: String) -> String {
+    pub fn m49(&mut self, name: &str, text: String) -> String {
         self.check(name, text, text::m49)
     }
 
     /// So many texts, each as [`Fields::title`].
-    pub(crate) fn titles(
+    pub fn titles(
         &mut self,
         name: &str,
         texts: Vec<String>,
@@ -86,7 +92,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number that counts something.
-    pub(crate) fn count(&mut self, name: &str, number: i64) -> i64 {
+    pub fn count(&mut self, name: &str, number: i64) -> i64 {
         if number < 0 {
             self.refuse(name, "must be zero or more");
         }
@@ -94,16 +100,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A date, where absent means not known.
-    pub(crate) fn date(
-        &mut self,
-        name: &str,
-        date: Option<common::PartialDate>,
-    ) -> Option<PartialDate> {
+    pub fn date(&mut self, name: &str, date: Option<common::PartialDate>) -> Option<PartialDate> {
         self.message(name, date, PartialDate::read)
     }
 
     /// A value that must be stated.
-    pub(crate) fn required<E>(
+    pub fn required<E>(
         &mut self,
         name: &str,
         number: i32,
@@ -117,7 +119,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A value, where unspecified means that it is not known.
-    pub(crate) fn optional<E>(
+    pub fn optional<E>(
         &mut self,
         name: &str,
         number: i32,
@@ -127,7 +129,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Values in a list, each stated.
-    pub(crate) fn values<E>(
+    pub fn values<E>(
         &mut self,
         name: &str,
         numbers: Vec<i32>,
@@ -139,7 +141,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A name or code that must be there.
-    pub(crate) fn required_name<T>(
+    pub fn required_name<T>(
         &mut self,
         name: &str,
         text: &str,
@@ -153,7 +155,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A name or code, where empty means none.
-    pub(crate) fn optional_name<T>(
+    pub fn optional_name<T>(
         &mut self,
         name: &str,
         text: &str,
@@ -166,7 +168,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Names or codes in a list.
-    pub(crate) fn names<T>(
+    pub fn names<T>(
         &mut self,
         name: &str,
         texts: Vec<String>,
@@ -177,7 +179,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A message that may be absent.
-    pub(crate) fn message<P, T>(
+    pub fn message<P, T>(
         &mut self,
         name: &str,
         message: Option<P>,
@@ -187,7 +189,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Messages in a list.
-    pub(crate) fn list<P, T>(
+    pub fn list<P, T>(
         &mut self,
         name: &str,
         messages: Vec<P>,

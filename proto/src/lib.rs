@@ -15,14 +15,15 @@
 //! | `limits` | every limit, by name |
 //! | `violation` | what is wrong with a request |
 //! | `stored` | what is wrong with stored bytes, and what a service records with a resource |
-//! | `fields`, `text`, `path` | how a message is read field by field, what texts may be, where one is |
+//! | `fields` | how a message, or a request itself, is read field by field |
+//! | `text`, `path` | what texts may be, where in a request one is |
 
 pub mod common;
 pub mod country;
 pub mod date;
 pub mod enums;
 pub mod feed;
-mod fields;
+pub mod fields;
 pub mod ids;
 pub mod limits;
 mod path;

@@ -1,7 +1,6 @@
 //! Our own stored bytes, read back: they were written strict, so what violates is damage.
 
 use crate::fields::Fields;
-use crate::path::Path;
 use crate::pb;
 use crate::violation::Violations;
 
@@ -60,8 +59,7 @@ pub(crate) fn read<P, T>(
     reader: impl Fn(P, &mut Fields<'_>) -> Option<T>,
 ) -> Result<T, Corrupt> {
     let mut violations = Violations::default();
-    let root = Path::root("");
-    let value = reader(message, &mut Fields::new(&root, &mut violations));
+    let value = reader(message, &mut Fields::of_request(&mut violations));
     violations.finish()?;
     value.ok_or_else(|| Corrupt { what: "a required field is missing".to_owned() })
 }

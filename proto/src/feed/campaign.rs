@@ -116,7 +116,8 @@ impl Campaign {
         })
     }
 
-    pub(crate) fn read(message: pb::Campaign, fields: &mut Fields<'_>) -> Option<Campaign> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Campaign, fields: &mut Fields<'_>) -> Option<Campaign> {
         let id = fields.required_name("name", &message.name, CampaignId::parse);
         let title = fields.title("title", message.title, TITLE_CHARACTERS);
         let kind = fields.required("kind", message.kind, CampaignKind::from_pb);
@@ -196,7 +197,8 @@ impl Outcome {
         stored::read(message, Outcome::read)
     }
 
-    pub(crate) fn read(message: pb::Outcome, fields: &mut Fields<'_>) -> Option<Outcome> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Outcome, fields: &mut Fields<'_>) -> Option<Outcome> {
         let kind = fields
             .optional("kind", message.kind, OutcomeKind::from_pb)
             .unwrap_or(OutcomeKind::NotKnown);
@@ -249,7 +251,8 @@ impl Milestone {
         stored::read(message, Milestone::read)
     }
 
-    pub(crate) fn read(message: pb::Milestone, fields: &mut Fields<'_>) -> Option<Milestone> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Milestone, fields: &mut Fields<'_>) -> Option<Milestone> {
         let title = fields.title("title", message.title, MILESTONE_TITLE_CHARACTERS);
         let reached = fields.date("reached", message.reached);
         let figures = fields.list("figures", message.figures, FIGURES, Figure::read);
@@ -289,7 +292,8 @@ impl Figure {
         stored::read(message, Figure::read)
     }
 
-    pub(crate) fn read(message: pb::Figure, fields: &mut Fields<'_>) -> Option<Figure> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Figure, fields: &mut Fields<'_>) -> Option<Figure> {
         let label = fields.title("label", message.label, FIGURE_LABEL_CHARACTERS);
         let value = message.value;
         if !value.is_finite() {

@@ -61,7 +61,8 @@ impl Filter {
         stored::read(message, Filter::read)
     }
 
-    fn read(message: pb::Filter, fields: &mut Fields<'_>) -> Option<Filter> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Filter, fields: &mut Fields<'_>) -> Option<Filter> {
         let kinds = fields.values("kinds", message.kinds, FILTER_KINDS, EventKind::from_pb);
         let networks = fields.names("networks", message.networks, FILTER_NAMES, NetworkId::parse);
         let members = fields.names("members", message.members, FILTER_NAMES, MemberId::parse);

@@ -141,7 +141,8 @@ impl Statement {
         })
     }
 
-    pub(crate) fn read(message: pb::Statement, fields: &mut Fields<'_>) -> Option<Statement> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Statement, fields: &mut Fields<'_>) -> Option<Statement> {
         let id = fields.required_name("name", &message.name, StatementId::parse);
         let kind = fields.required("kind", message.kind, StatementKind::from_pb);
         let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);

@@ -59,7 +59,8 @@ impl Admission {
         stored::read(message, Admission::read)
     }
 
-    pub(crate) fn read(message: pb::Admission, fields: &mut Fields<'_>) -> Option<Admission> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Admission, fields: &mut Fields<'_>) -> Option<Admission> {
         let mode = fields
             .optional("mode", message.mode, AdmissionMode::from_pb)
             .unwrap_or(AdmissionMode::Open);

@@ -97,7 +97,8 @@ impl Member {
         })
     }
 
-    pub(crate) fn read(message: pb::Member, fields: &mut Fields<'_>) -> Option<Member> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Member, fields: &mut Fields<'_>) -> Option<Member> {
         let id = fields.required_name("name", &message.name, MemberId::parse);
         if message.names.is_empty() {
             fields.refuse("names", "needs at least one name");
@@ -183,7 +184,8 @@ impl Population {
         stored::read(message, Population::read)
     }
 
-    pub(crate) fn read(message: pb::Population, fields: &mut Fields<'_>) -> Option<Population> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Population, fields: &mut Fields<'_>) -> Option<Population> {
         let count = fields.count("count", message.count);
         let as_of = fields.date("as_of", message.as_of);
         let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
@@ -229,7 +231,8 @@ impl ExternalId {
         stored::read(message, ExternalId::read)
     }
 
-    pub(crate) fn read(message: pb::ExternalId, fields: &mut Fields<'_>) -> Option<ExternalId> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::ExternalId, fields: &mut Fields<'_>) -> Option<ExternalId> {
         let scheme = fields.required("scheme", message.scheme, ExternalIdScheme::from_pb);
         if let Some(scheme) = scheme.filter(|scheme| !is_id_of(*scheme, &message.value)) {
             fields.refuse("value", format!("must be {}", form_of(scheme)));

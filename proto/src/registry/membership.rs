@@ -148,7 +148,8 @@ impl Term {
         stored::read(message, Term::read)
     }
 
-    pub(crate) fn read(message: pb::Term, fields: &mut Fields<'_>) -> Option<Term> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Term, fields: &mut Fields<'_>) -> Option<Term> {
         let state = fields.required("state", message.state, MembershipState::from_pb);
         let class = fields.optional("class", message.class, MembershipClass::from_pb);
         let roles = fields.list("roles", message.roles, ROLES, Role::read);
@@ -213,7 +214,8 @@ impl Role {
         stored::read(message, Role::read)
     }
 
-    pub(crate) fn read(message: pb::Role, fields: &mut Fields<'_>) -> Option<Role> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Role, fields: &mut Fields<'_>) -> Option<Role> {
         let kind = fields.required("kind", message.kind, RoleKind::from_pb);
         let stated = fields.line("stated", message.stated, ROLE_STATED_CHARACTERS);
         if fields.violated() {

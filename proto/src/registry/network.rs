@@ -127,7 +127,8 @@ impl Network {
         })
     }
 
-    pub(crate) fn read(message: pb::Network, fields: &mut Fields<'_>) -> Option<Network> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Network, fields: &mut Fields<'_>) -> Option<Network> {
         let id = fields.required_name("name", &message.name, NetworkId::parse);
         if message.names.is_empty() {
             fields.refuse("names", "needs at least one name");
@@ -234,7 +235,8 @@ impl Relation {
         stored::read(message, Relation::read)
     }
 
-    pub(crate) fn read(message: pb::Relation, fields: &mut Fields<'_>) -> Option<Relation> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Relation, fields: &mut Fields<'_>) -> Option<Relation> {
         let kind = fields.required("kind", message.kind, RelationKind::from_pb);
         let network = fields.required_name("network", &message.network, NetworkId::parse);
         let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
@@ -283,7 +285,8 @@ impl Contribution {
         stored::read(message, Contribution::read)
     }
 
-    pub(crate) fn read(message: pb::Contribution, fields: &mut Fields<'_>) -> Option<Contribution> {
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Contribution, fields: &mut Fields<'_>) -> Option<Contribution> {
         let amount = fields.message("amount", message.amount, Money::read);
         let contributor = fields.line("contributor", message.contributor, FOUNDER_CHARACTERS);
         let note = fields.prose("note", message.note, CONTRIBUTION_NOTE_CHARACTERS);

@@ -1,11 +1,13 @@
 //! Every class of rule: what it refuses, and that it names the field by its whole path.
 
 use hansa_proto::feed::{Campaign, Filter, Participation, Signature, Statement};
-use hansa_proto::ids::StatementId;
+use hansa_proto::fields::Fields;
+use hansa_proto::ids::{MemberId, NetworkId, RequestId, StatementId};
+use hansa_proto::limits;
 use hansa_proto::pb::common::v1 as common;
 use hansa_proto::pb::feed::v1 as feed;
 use hansa_proto::pb::registry::v1 as registry;
-use hansa_proto::registry::{Admission, Member, Membership, Network, NetworkState, Term};
+use hansa_proto::registry::{Admission, Member, Membership, Network, NetworkState, Role, Term};
 use hansa_proto::violation::Violations;
 
 pub fn name(text: &str) -> common::Name {
@@ -439,6 +441,31 @@ fn sets_keep_each_entry_once_in_their_order() {
 #[test]
 fn of_a_list_too_long_only_as_much_is_read_as_there_may_be() {
     let refused = refused_network(|network| network.themes = vec![" ".to_owned(); 10_000]);
-    assert_eq!(refused.len(), 1 + hansa_proto::limits::THEMES);
+    assert_eq!(refused.len(), 1 + limits::THEMES);
     assert_eq!(refused[0], "network.themes");
+}
+
+/// As a handler reads JoinNetworkRequest: its own fields, and messages within.
+#[test]
+fn requests_are_read_field_by_field() {
+    let request = registry::JoinNetworkRequest {
+        network: "networks/anvita".to_owned(),
+        roles: vec![registry::Role { kind: 1, ..Default::default() }, registry::Role::default()],
+        occurred_at: date(2018, 13, 0),
+        note: "a\u{1b}b".to_owned(),
+        request_id: "a b".to_owned(),
+        ..Default::default()
+    };
+    let mut violations = Violations::default();
+    let mut fields = Fields::of_request(&mut violations);
+    let network = fields.required_name("network", &request.network, NetworkId::parse);
+    assert_eq!(network.unwrap().id(), "anvita");
+    assert_eq!(fields.required_name("member", &request.member, MemberId::parse), None);
+    assert_eq!(fields.list("roles", request.roles, limits::ROLES, Role::read).len(), 1);
+    fields.date("occurred_at", request.occurred_at);
+    fields.prose("note", request.note, limits::NOTE_CHARACTERS);
+    fields.optional_name("request_id", &request.request_id, RequestId::parse);
+    assert!(fields.violated());
+    let refused: Vec<String> = violations.into_vec().into_iter().map(|one| one.field).collect();
+    assert_eq!(refused, ["member", "roles[1].kind", "occurred_at.month", "note", "request_id"]);
 }
