@@ -1,0 +1,488 @@
+//! `hansa networks|members|memberships|statements|campaigns`: what there is, listed and one by one.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use hansa_client::CallError;
+use hansa_proto::feed::{CampaignKind, CampaignState, StatementKind, StatementState};
+use hansa_proto::ids::{CampaignId, MemberId, MembershipId, NetworkId, StatementId};
+use hansa_proto::pb::feed::v1 as feed;
+use hansa_proto::pb::registry::v1 as registry;
+use hansa_proto::registry::{
+    MemberKind, MembershipClass, MembershipState, NetworkKind, NetworkState,
+};
+use serde_json::Value;
+
+use crate::client::ClientOptions;
+use crate::json::{self, date_text, shown};
+use crate::output::answer;
+use crate::values::{self, bare};
+use crate::{output, table};
+
+/// One resource and how many to list, the same for all.
+macro_rules! resource_command {
+    ($(#[$about:meta])* $command:ident, $action:ident, $list:ident, $id:ty, $parse:path, $get_about:literal, $list_about:literal) => {
+        $(#[$about])*
+        #[derive(Debug, Args)]
+        pub(crate) struct $command {
+            #[command(subcommand)]
+            action: $action,
+
+            #[command(flatten)]
+            client: ClientOptions,
+        }
+
+        #[derive(Debug, Subcommand)]
+        enum $action {
+            #[doc = $list_about]
+            List($list),
+            #[doc = $get_about]
+            Get {
+                /// Its id, bare or in full
+                #[arg(value_parser = $parse)]
+                id: $id,
+            },
+        }
+    };
+}
+
+resource_command! {
+    /// List networks, or show one
+    Networks, NetworkAction, ListAll, NetworkId, values::network,
+    "Show a network", "List networks by id"
+}
+resource_command! {
+    /// List members, or show one
+    Members, MemberAction, ListAll, MemberId, values::member,
+    "Show a member", "List members by id"
+}
+resource_command! {
+    /// List statements, or show one with its signatures
+    Statements, StatementAction, ListOf, StatementId, values::statement,
+    "Show a statement with its signatures", "List statements by id"
+}
+resource_command! {
+    /// List campaigns, or show one with its participants
+    Campaigns, CampaignAction, ListOf, CampaignId, values::campaign,
+    "Show a campaign with its participants", "List campaigns by id"
+}
+
+/// List memberships of a network or a member, or show one with all its terms
+#[derive(Debug, Args)]
+pub(crate) struct Memberships {
+    #[command(subcommand)]
+    action: MembershipAction,
+
+    #[command(flatten)]
+    client: ClientOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum MembershipAction {
+    /// List memberships of a network, of a member, or both
+    List {
+        /// Of this network
+        #[arg(long, value_name = "ID", value_parser = values::network, required_unless_present = "member")]
+        network: Option<NetworkId>,
+
+        /// Of this member
+        #[arg(long, value_name = "ID", value_parser = values::member)]
+        member: Option<MemberId>,
+
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show a membership with all its terms
+    Get {
+        /// The network
+        #[arg(value_parser = values::network)]
+        network: NetworkId,
+
+        /// The member
+        #[arg(value_parser = values::member)]
+        member: MemberId,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ListAll {
+    #[command(flatten)]
+    limit: Limit,
+}
+
+#[derive(Debug, Args)]
+struct ListOf {
+    /// Only those of this network
+    #[arg(long, value_name = "ID", value_parser = values::network, conflicts_with = "member")]
+    network: Option<NetworkId>,
+
+    /// Only those this member has a part in
+    #[arg(long, value_name = "ID", value_parser = values::member)]
+    member: Option<MemberId>,
+
+    #[command(flatten)]
+    limit: Limit,
+}
+
+#[derive(Debug, Args)]
+struct Limit {
+    /// Show this many at most; without it, all
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+}
+
+const PAGE: i32 = 500;
+
+/// A page and how it goes on.
+type Page<T> = Result<(Vec<T>, String), CallError>;
+
+/// Fetches page after page and shows what they hold: JSON as it comes, a table when all is there.
+async fn show_all<T, F>(
+    as_json: bool,
+    limit: &Limit,
+    headings: &[&str],
+    rendered: fn(&T) -> Value,
+    cells: fn(&T) -> Vec<String>,
+    mut fetch: impl FnMut(String, i32) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Page<T>>,
+{
+    let mut rows = table::new(headings);
+    let mut left = limit.limit.unwrap_or(usize::MAX);
+    let mut shown = 0_usize;
+    let mut token = String::new();
+    while left > 0 {
+        let size = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
+        let (page, next) = Box::pin(fetch(token, size)).await?;
+        for resource in page.iter().take(left) {
+            match as_json {
+                true => output::json(&rendered(resource))?,
+                false => drop(rows.add_row(cells(resource))),
+            }
+        }
+        shown += page.len().min(left);
+        left = left.saturating_sub(page.len());
+        token = next;
+        if token.is_empty() {
+            break;
+        }
+    }
+    if !as_json {
+        let more = if token.is_empty() { "" } else { ", and there are more" };
+        output::line(&format!("{rows}\n{shown} shown{more}"))?;
+    }
+    Ok(())
+}
+
+fn show_one(as_json: bool, value: &Value) -> Result<()> {
+    match as_json {
+        true => output::json(value)?,
+        false => output::line(&table::of_one(value).to_string())?,
+    }
+    Ok(())
+}
+
+fn word(value: Option<&'static str>) -> String {
+    value.unwrap_or_default().to_owned()
+}
+
+fn optional<T: ToString>(value: Option<&T>) -> String {
+    value.map(T::to_string).unwrap_or_default()
+}
+
+pub(crate) async fn networks(arguments: Networks) -> Result<()> {
+    let client = arguments.client.registry().await?.registry;
+    let as_json = arguments.client.json;
+    match arguments.action {
+        NetworkAction::Get { id } => {
+            let request = registry::GetNetworkRequest { name: id.to_string(), min_position: 0 };
+            let network = answer(client.clone().get_network(request).await)?.network;
+            show_one(as_json, &json::network(&network.unwrap_or_default()))
+        }
+        NetworkAction::List(list) => {
+            let headings = ["id", "name", "kind", "founded", "state", "members"];
+            show_all(
+                as_json,
+                &list.limit,
+                &headings,
+                json::network,
+                network_row,
+                |page_token, page_size| {
+                    let mut client = client.clone();
+                    let request =
+                        registry::ListNetworksRequest { page_size, page_token, min_position: 0 };
+                    async move {
+                        let page = answer(client.list_networks(request).await)?;
+                        Ok((page.networks, page.next_page_token))
+                    }
+                },
+            )
+            .await
+        }
+    }
+}
+
+fn network_row(network: &registry::Network) -> Vec<String> {
+    vec![
+        bare(&network.name).to_owned(),
+        shown(&network.names).to_owned(),
+        word(NetworkKind::from_pb(network.kind).map(NetworkKind::as_str)),
+        date_text(network.founded.as_ref()).unwrap_or_default(),
+        word(NetworkState::from_pb(network.state).map(NetworkState::as_str)),
+        network.active_member_count.to_string(),
+    ]
+}
+
+pub(crate) async fn members(arguments: Members) -> Result<()> {
+    let client = arguments.client.registry().await?.registry;
+    let as_json = arguments.client.json;
+    match arguments.action {
+        MemberAction::Get { id } => {
+            let request = registry::GetMemberRequest { name: id.to_string(), min_position: 0 };
+            let member = answer(client.clone().get_member(request).await)?.member;
+            show_one(as_json, &json::member(&member.unwrap_or_default()))
+        }
+        MemberAction::List(list) => {
+            let headings = ["id", "name", "kind", "country", "population"];
+            show_all(
+                as_json,
+                &list.limit,
+                &headings,
+                json::member,
+                member_row,
+                |page_token, page_size| {
+                    let mut client = client.clone();
+                    let request =
+                        registry::ListMembersRequest { page_size, page_token, min_position: 0 };
+                    async move {
+                        let page = answer(client.list_members(request).await)?;
+                        Ok((page.members, page.next_page_token))
+                    }
+                },
+            )
+            .await
+        }
+    }
+}
+
+fn member_row(member: &registry::Member) -> Vec<String> {
+    vec![
+        bare(&member.name).to_owned(),
+        shown(&member.names).to_owned(),
+        word(MemberKind::from_pb(member.kind).map(MemberKind::as_str)),
+        member.country.clone(),
+        optional(member.populations.last().map(|population| &population.count)),
+    ]
+}
+
+pub(crate) async fn memberships(arguments: Memberships) -> Result<()> {
+    let client = arguments.client.registry().await?.registry;
+    let as_json = arguments.client.json;
+    match arguments.action {
+        MembershipAction::Get { network, member } => {
+            let name = MembershipId { network, member }.to_string();
+            let request = registry::GetMembershipRequest { name, min_position: 0 };
+            let membership = answer(client.clone().get_membership(request).await)?.membership;
+            show_one(as_json, &json::membership(&membership.unwrap_or_default()))
+        }
+        MembershipAction::List { network, member, limit } => {
+            let (network, member) = (optional(network.as_ref()), optional(member.as_ref()));
+            let headings =
+                ["network", "member", "state", "class", "roles", "joined", "left", "as of"];
+            show_all(
+                as_json,
+                &limit,
+                &headings,
+                json::membership,
+                membership_row,
+                |page_token, page_size| {
+                    let mut client = client.clone();
+                    let request = registry::ListMembershipsRequest {
+                        network: network.clone(),
+                        member: member.clone(),
+                        page_size,
+                        page_token,
+                        min_position: 0,
+                    };
+                    async move {
+                        let page = answer(client.list_memberships(request).await)?;
+                        Ok((page.memberships, page.next_page_token))
+                    }
+                },
+            )
+            .await
+        }
+    }
+}
+
+fn membership_row(membership: &registry::Membership) -> Vec<String> {
+    let term = membership.terms.last().cloned().unwrap_or_default();
+    let role = |role: &registry::Role| match role.stated.is_empty() {
+        true => word(
+            hansa_proto::registry::RoleKind::from_pb(role.kind)
+                .map(hansa_proto::registry::RoleKind::as_str),
+        ),
+        false => role.stated.clone(),
+    };
+    vec![
+        bare(&membership.network).to_owned(),
+        bare(&membership.member).to_owned(),
+        word(MembershipState::from_pb(membership.state).map(MembershipState::as_str)),
+        word(MembershipClass::from_pb(term.class).map(MembershipClass::as_str)),
+        term.roles.iter().map(role).collect::<Vec<_>>().join(", "),
+        date_text(term.joined.as_ref()).unwrap_or_default(),
+        date_text(term.left.as_ref()).unwrap_or_default(),
+        date_text(term.as_of.as_ref()).unwrap_or_default(),
+    ]
+}
+
+pub(crate) async fn statements(arguments: Statements) -> Result<()> {
+    let client = arguments.client.feed().await?.statements;
+    let as_json = arguments.client.json;
+    match arguments.action {
+        StatementAction::Get { id } => {
+            let request = feed::GetStatementRequest { name: id.to_string(), min_position: 0 };
+            let statement = answer(client.clone().get_statement(request).await)?.statement;
+            let mut value = json::statement(&statement.unwrap_or_default());
+            value["signatures"] = all_signatures(client, &id).await?.into();
+            show_one(as_json, &value)
+        }
+        StatementAction::List(list) => {
+            let network = optional(list.network.as_ref());
+            let member = optional(list.member.as_ref());
+            let headings = ["id", "title", "kind", "published", "issuer", "signed", "state"];
+            show_all(
+                as_json,
+                &list.limit,
+                &headings,
+                json::statement,
+                statement_row,
+                |page_token, page_size| {
+                    let mut client = client.clone();
+                    let request = feed::ListStatementsRequest {
+                        network: network.clone(),
+                        member: member.clone(),
+                        page_size,
+                        page_token,
+                        min_position: 0,
+                    };
+                    async move {
+                        let page = answer(client.list_statements(request).await)?;
+                        Ok((page.statements, page.next_page_token))
+                    }
+                },
+            )
+            .await
+        }
+    }
+}
+
+type StatementClient =
+    feed::statement_service_client::StatementServiceClient<tonic::transport::Channel>;
+type CampaignClient =
+    feed::campaign_service_client::CampaignServiceClient<tonic::transport::Channel>;
+
+async fn all_signatures(
+    mut client: StatementClient,
+    id: &StatementId,
+) -> Result<Vec<Value>, CallError> {
+    let mut request =
+        feed::ListSignaturesRequest { name: id.to_string(), page_size: PAGE, ..Default::default() };
+    let mut signatures = Vec::new();
+    loop {
+        let page = answer(client.list_signatures(request.clone()).await)?;
+        signatures.extend(page.signatures.iter().map(json::signature));
+        if page.next_page_token.is_empty() {
+            return Ok(signatures);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+fn statement_row(statement: &feed::Statement) -> Vec<String> {
+    vec![
+        bare(&statement.name).to_owned(),
+        statement.title.clone(),
+        word(StatementKind::from_pb(statement.kind).map(StatementKind::as_str)),
+        date_text(statement.published.as_ref()).unwrap_or_default(),
+        match statement.issuer_network.as_str() {
+            "" => statement.issuer_members.iter().map(|id| bare(id)).collect::<Vec<_>>().join(", "),
+            network => bare(network).to_owned(),
+        },
+        statement.signature_count.to_string(),
+        word(StatementState::from_pb(statement.state).map(StatementState::as_str)),
+    ]
+}
+
+pub(crate) async fn campaigns(arguments: Campaigns) -> Result<()> {
+    let client = arguments.client.feed().await?.campaigns;
+    let as_json = arguments.client.json;
+    match arguments.action {
+        CampaignAction::Get { id } => {
+            let request = feed::GetCampaignRequest { name: id.to_string(), min_position: 0 };
+            let campaign = answer(client.clone().get_campaign(request).await)?.campaign;
+            let mut value = json::campaign(&campaign.unwrap_or_default());
+            value["participants"] = all_participants(client, &id).await?.into();
+            show_one(as_json, &value)
+        }
+        CampaignAction::List(list) => {
+            let network = optional(list.network.as_ref());
+            let member = optional(list.member.as_ref());
+            let headings = ["id", "title", "kind", "started", "network", "participants", "state"];
+            show_all(
+                as_json,
+                &list.limit,
+                &headings,
+                json::campaign,
+                campaign_row,
+                |page_token, page_size| {
+                    let mut client = client.clone();
+                    let request = feed::ListCampaignsRequest {
+                        network: network.clone(),
+                        member: member.clone(),
+                        page_size,
+                        page_token,
+                        min_position: 0,
+                    };
+                    async move {
+                        let page = answer(client.list_campaigns(request).await)?;
+                        Ok((page.campaigns, page.next_page_token))
+                    }
+                },
+            )
+            .await
+        }
+    }
+}
+
+async fn all_participants(
+    mut client: CampaignClient,
+    id: &CampaignId,
+) -> Result<Vec<Value>, CallError> {
+    let mut request = feed::ListParticipantsRequest {
+        name: id.to_string(),
+        page_size: PAGE,
+        ..Default::default()
+    };
+    let mut participants = Vec::new();
+    loop {
+        let page = answer(client.list_participants(request.clone()).await)?;
+        participants.extend(page.participants.iter().map(json::participation));
+        if page.next_page_token.is_empty() {
+            return Ok(participants);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+fn campaign_row(campaign: &feed::Campaign) -> Vec<String> {
+    vec![
+        bare(&campaign.name).to_owned(),
+        campaign.title.clone(),
+        word(CampaignKind::from_pb(campaign.kind).map(CampaignKind::as_str)),
+        date_text(campaign.started.as_ref()).unwrap_or_default(),
+        bare(&campaign.network).to_owned(),
+        campaign.participant_count.to_string(),
+        word(CampaignState::from_pb(campaign.state).map(CampaignState::as_str)),
+    ]
+}

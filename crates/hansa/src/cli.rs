@@ -1,0 +1,92 @@
+//! Which commands there are, and what their help says.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use hansa_chassis::config::LogOptions;
+
+use crate::{browse, import, journal, tail, up, write};
+
+const EXAMPLES: &str = "\
+Examples:
+  hansa                                         run both services, import the data set, follow the feed
+  hansa tail --from beginning --stop-at-head --member es-barcelona
+  hansa networks list
+  hansa memberships list --member es-barcelona
+  hansa join anvita fr-lyon --charter-signed 2024-05-01
+  hansa publish a-letter --title 'An open letter' --kind open_letter --member es-barcelona
+
+Every command but `up` and `journal` talks to running services: --registry and --feed say where they \
+are, --json prints one JSON object a line. Ids may be written bare, `es-barcelona` for \
+`members/es-barcelona`.";
+
+/// Who is a member of which city network, and what they say and do together
+#[derive(Debug, Parser)]
+#[command(name = "hansa", version, about, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the registry and the feed (the default)
+    Up(up::Arguments),
+    /// Import a data set of seven tables, the one built in or one of your own
+    Import(import::Arguments),
+    /// Follow the feed: joins, statements and campaigns as they happen
+    Tail(Box<tail::Arguments>),
+    /// List networks, or show one
+    Networks(browse::Networks),
+    /// List members, or show one
+    Members(browse::Members),
+    /// List memberships of a network or a member, or show one with all its terms
+    Memberships(browse::Memberships),
+    /// List statements, or show one with its signatures
+    Statements(browse::Statements),
+    /// List campaigns, or show one with its participants
+    Campaigns(browse::Campaigns),
+    /// Let a member join a network, under its rules of admission
+    Join(Box<write::Join>),
+    /// Let a member leave a network
+    Leave(Box<write::Leave>),
+    /// Publish a statement
+    Publish(Box<write::Publish>),
+    /// Launch a campaign
+    Launch(Box<write::Launch>),
+    /// Check or print the journal of a service that does not need to run
+    Journal(journal::Arguments),
+}
+
+pub(crate) async fn run(command: Option<Command>) -> Result<()> {
+    match command {
+        None => Box::pin(up::run(up::Arguments::defaults())).await,
+        Some(Command::Up(arguments)) => Box::pin(up::run(arguments)).await,
+        Some(Command::Import(arguments)) => Box::pin(import::run(arguments)).await,
+        Some(Command::Tail(arguments)) => Box::pin(tail::run(*arguments)).await,
+        Some(Command::Networks(arguments)) => Box::pin(browse::networks(arguments)).await,
+        Some(Command::Members(arguments)) => Box::pin(browse::members(arguments)).await,
+        Some(Command::Memberships(arguments)) => Box::pin(browse::memberships(arguments)).await,
+        Some(Command::Statements(arguments)) => Box::pin(browse::statements(arguments)).await,
+        Some(Command::Campaigns(arguments)) => Box::pin(browse::campaigns(arguments)).await,
+        Some(Command::Join(arguments)) => Box::pin(write::join(*arguments)).await,
+        Some(Command::Leave(arguments)) => Box::pin(write::leave(*arguments)).await,
+        Some(Command::Publish(arguments)) => Box::pin(write::publish(*arguments)).await,
+        Some(Command::Launch(arguments)) => Box::pin(write::launch(*arguments)).await,
+        Some(Command::Journal(arguments)) => journal::run(arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

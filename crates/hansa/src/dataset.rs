@@ -1,0 +1,12 @@
+//! The data set that is built in.
+
+/// File names and texts.
+pub(crate) const TEXTS: [(&str, &str); 7] = [
+    ("networks.csv", include_str!("../../../data/networks.csv")),
+    ("members.csv", include_str!("../../../data/members.csv")),
+    ("memberships.csv", include_str!("../../../data/memberships.csv")),
+    ("network_relations.csv", include_str!("../../../data/network_relations.csv")),
+    ("statements.jsonl", include_str!("../../../data/statements.jsonl")),
+    ("campaigns.jsonl", include_str!("../../../data/campaigns.jsonl")),
+    ("cooperations.jsonl", include_str!("../../../data/cooperations.jsonl")),
+];

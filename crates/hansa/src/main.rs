@@ -1,0 +1,53 @@
+//! The command line of Hansa.
+//!
+//! | file | answers |
+//! | --- | --- |
+//! | `cli.rs` | which commands there are |
+//! | `client.rs` | where the services are, and the connections to them |
+//! | `values.rs` | how arguments are written: ids, dates, words, sources |
+//! | `up.rs` | `up`: both services in one process |
+//! | `import.rs`, `dataset.rs` | `import`, and the data set that is built in |
+//! | `tail.rs`, `tail/` | `tail`: the feed, followed |
+//! | `browse.rs` | `networks`, `members`, `memberships`, `statements`, `campaigns` |
+//! | `write.rs`, `write/` | `join`, `leave`, `publish`, `launch` |
+//! | `journal.rs` | `journal verify`, `journal dump` |
+//! | `json.rs`, `json/` | what resources and events look like as JSON |
+//! | `table.rs` | what they look like as tables |
+//! | `output.rs` | standard output, also when nobody reads it any more |
+
+mod browse;
+mod cli;
+mod client;
+mod dataset;
+mod import;
+mod journal;
+mod json;
+mod output;
+mod table;
+mod tail;
+mod up;
+mod values;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    arguments.log.start("warn");
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(cli::run(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::nobody_reads(&error) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    output::complain(error);
+    ExitCode::FAILURE
+}
