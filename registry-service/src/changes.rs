@@ -63,14 +63,21 @@ fn interval(asked: Option<prost_types::Duration>, violations: &mut Violations) -
     let range = limits::PROGRESS_SECONDS_RANGE;
     let least = Duration::from_secs(range.start().unsigned_abs());
     let most = Duration::from_secs(range.end().unsigned_abs());
-    match Duration::try_from(asked) {
-        Ok(interval) if (least..=most).contains(&interval) => interval,
+    match duration(asked) {
+        Some(interval) if (least..=most).contains(&interval) => interval,
         _ => {
             let problem = format!("must be {} to {} seconds", range.start(), range.end());
             violations.push("progress_interval", problem);
             usual
         }
     }
+}
+
+/// Not the conversion of prost-types, which overflows on the smallest number of seconds.
+fn duration(asked: prost_types::Duration) -> Option<Duration> {
+    let seconds = u64::try_from(asked.seconds).ok()?;
+    let nanos = u32::try_from(asked.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(Duration::new(seconds, nanos))
 }
 
 /// Opens the stream, or says why it cannot be.

@@ -5,7 +5,7 @@
 //! * Its `meta` is a format byte and an encoded [`Meta`].
 //! * A resource in the view is a format byte and its encoded message.
 //!
-//! `fixtures/commits.hex` holds stored bytes of every kind of change: what has been written once
+//! `codec/commits.hex` holds stored bytes of every kind of change: what has been written once
 //! must decode for ever.
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -178,3 +178,6 @@ pub(crate) fn timestamp(micros: i64) -> prost_types::Timestamp {
         .expect("less than a second has less than 2^31 nanoseconds");
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
 }
+
+#[cfg(test)]
+mod tests;

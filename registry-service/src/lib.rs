@@ -21,6 +21,8 @@ mod changes;
 mod codec;
 mod config;
 mod domain;
+#[cfg(test)]
+mod fixtures;
 mod grpc;
 mod landscape;
 mod machine;

@@ -125,8 +125,7 @@ pub(super) fn end(
     check_room(&ended, &mut rules);
     rules.finish()?;
 
-    // The memberships end first: an ended network never has an open one, not even between two
-    // changes of a commit.
+    // The memberships end first, so that the last change is the one of the network.
     let most = limits::COMMIT_CHANGES - 1;
     let open = state.open_of_network(&network.id, most + 1)?;
     if open.len() > most {

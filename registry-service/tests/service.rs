@@ -1,0 +1,11 @@
+//! The registry through gRPC: the very service, on a port of its own and a directory of its own.
+#![allow(clippy::unwrap_used)]
+
+#[path = "service/harness.rs"]
+mod harness;
+#[path = "service/reads.rs"]
+mod reads;
+#[path = "service/watching.rs"]
+mod watching;
+#[path = "service/writes.rs"]
+mod writes;
