@@ -1,1 +1,198 @@
-//! feed-service
+//! The feed: what happens in the world of city networks, in one order, to any number of subscribers.
+//!
+//! It follows the registry over gRPC and takes statements and campaigns itself. Everything becomes
+//! commits of one journal; nothing is answered or streamed before it is durable. The view answers
+//! queries and can be deleted; streams read the journal.
+//!
+//! Promises, by name: Ordered, Unique, Atomic, Complete, Resumable, Bookmarkable, Durable before
+//! visible, Exactly once from the registry.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `config.rs` | flags and variables |
+//! | `domain.rs` | commands, and what they come to: pure |
+//! | `codec.rs` | events as stored bytes |
+//! | `view.rs` | the key table, folding, look-ups |
+//! | `machine.rs` | decide, encode, stage, settle |
+//! | `follower.rs` | follows the registry |
+//! | `filter.rs` | which events a caller gets |
+//! | `subscribe.rs` | the journal as a stream |
+//! | `grpc.rs` | one method per RPC |
+//! | `status.rs` | the only place a status is made |
+
+mod codec;
+mod config;
+mod domain;
+mod filter;
+mod follower;
+mod grpc;
+mod machine;
+mod status;
+mod subscribe;
+mod view;
+
+use std::sync::Arc;
+
+use hansa_chassis::clock;
+use hansa_chassis::health::Health;
+use hansa_chassis::server::{ServeError, serve};
+use hansa_chassis::shutdown::Shutdown;
+use hansa_journal::{
+    Fault, Journal, OpenError, SegmentJournal, SegmentOptions, Started, Writer, WriterOptions,
+    WriterState,
+};
+use hansa_proto::pb::FILE_DESCRIPTOR_SET;
+use hansa_view::{View, ViewError};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinError;
+
+pub use config::{Arguments, Config};
+
+use follower::Follower;
+use grpc::Feed;
+use machine::FeedMachine;
+
+/// The gRPC services of the feed, as health knows them.
+pub(crate) const SERVICES: [&str; 3] = [
+    "hansa.feed.v1.FeedService",
+    "hansa.feed.v1.StatementService",
+    "hansa.feed.v1.CampaignService",
+];
+
+/// Why the feed ended other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The journal cannot be opened.
+    #[error("the journal cannot be opened")]
+    Journal(#[from] OpenError),
+    /// The view cannot be opened, not even empty.
+    #[error("the view cannot be opened")]
+    View(#[from] ViewError),
+    /// The writer cannot start.
+    #[error("the writer cannot start")]
+    Writer(#[from] Fault),
+    /// The server cannot run.
+    #[error("the server cannot run")]
+    Serve(#[from] ServeError),
+    /// The writer failed; what was acknowledged is safe.
+    #[error("the writer failed: {0}")]
+    Failed(Arc<str>),
+    /// A thread was lost.
+    #[error("a thread was lost")]
+    Thread(#[from] JoinError),
+}
+
+/// Runs the feed on a listener until told to end. When this returns, journal and view are closed and
+/// nothing of it runs any more.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
+    let (journal, view) = open(&config).await?;
+    let (following_sender, following) = watch::channel(None);
+    let (connected_sender, connected) = watch::channel(false);
+    let options = WriterOptions {
+        queue: config.queue,
+        batch_commands: config.batch_commands,
+        batch_bytes: config.batch_bytes,
+        now_micros: clock::now_micros,
+    };
+    let machine = FeedMachine::new(journal.identity(), Arc::clone(&view), following_sender);
+    let Started { writer, reader, state } = Writer::start(Arc::new(journal), machine, options)?;
+
+    let health = Health::new();
+    for name in SERVICES {
+        health.not_serving(name).await;
+    }
+    let ending = Shutdown::new();
+    let feed = Arc::new(Feed {
+        writer: writer.clone(),
+        reader,
+        view: Arc::clone(&view),
+        state: state.clone(),
+        following,
+        connected,
+        subscriptions: Arc::new(Semaphore::new(config.max_subscriptions)),
+        max_subscriptions: config.max_subscriptions,
+        shutdown: ending.clone(),
+    });
+    let follower = Follower {
+        registry: config.registry,
+        writer: writer.clone(),
+        view,
+        state: state.clone(),
+        connected: connected_sender,
+        health: health.clone(),
+    };
+    let following = tokio::spawn({
+        let ending = ending.clone();
+        async move {
+            tokio::select! {
+                () = report_and_follow(follower) => {}
+                () = ending.stopping() => {}
+            }
+        }
+    });
+    let watching = tokio::spawn(pass_on(shutdown, state.clone(), ending.clone()));
+    let routes = grpc::routes(&feed);
+    drop(feed);
+    let served =
+        serve(listener, routes, health, FILE_DESCRIPTOR_SET, config.serve, ending.clone()).await;
+
+    ending.drain();
+    watching.abort();
+    following.await?;
+    writer.stop().await;
+    let failed = match &*state.borrow() {
+        WriterState::Failed(why) => Some(Arc::clone(why)),
+        _ => None,
+    };
+    served?;
+    failed.map_or(Ok(()), |why| Err(RunError::Failed(why)))
+}
+
+/// Opens journal and view, off the async threads.
+async fn open(config: &Config) -> Result<(SegmentJournal, Arc<View>), RunError> {
+    let data = config.data.clone();
+    tokio::task::spawn_blocking(move || {
+        let journal = SegmentJournal::open(&data.join("journal"), SegmentOptions::default())?;
+        let identity = journal.identity();
+        let (view, opening) = View::open(&data.join("view"), view::FORMAT, identity)?;
+        tracing::info!(%identity, tail = %journal.tail().0, ?opening, "the feed's data are open");
+        Ok((journal, Arc::new(view)))
+    })
+    .await?
+}
+
+/// Tells health once the feed has replayed its journal, then follows the registry.
+async fn report_and_follow(follower: Follower) {
+    let mut state = follower.state.clone();
+    if state.wait_for(|state| *state == WriterState::Serving).await.is_err() {
+        return;
+    }
+    for name in SERVICES {
+        follower.health.serving(name).await;
+    }
+    follower.follow().await;
+}
+
+/// Passes the end on to everything here: as asked for, or because the writer failed.
+async fn pass_on(asked: Shutdown, mut state: watch::Receiver<WriterState>, ending: Shutdown) {
+    let failed = state.wait_for(|state| matches!(state, WriterState::Failed(_)));
+    tokio::select! {
+        () = asked.stopping() => {}
+        _ = failed => {}
+        () = ending.drained() => {}
+    }
+    if asked.is_killed() {
+        return ending.kill();
+    }
+    ending.drain();
+    // A drain can still become a kill.
+    tokio::select! {
+        () = asked.killed() => ending.kill(),
+        () = ending.killed() => {}
+    }
+}

@@ -1,0 +1,253 @@
+//! Events as bytes: what a commit of the feed holds, and the only file that knows how.
+//!
+//! | part | bytes |
+//! | --- | --- |
+//! | `body` | `SubscribeResponse { batch: Batch { events, cursor } }`, as a subscriber who takes all receives it |
+//! | `meta` | one byte, the format ([`META_FORMAT`]), then the message [`Meta`] |
+//!
+//! The chain value is no part of either, so a commit is encoded once, before it is appended.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use hansa_journal::{Chain, Commit, Draft, JournalId, Position, Slot};
+use hansa_proto::feed::Cursor;
+use hansa_proto::ids::{EventId, RequestId};
+use hansa_proto::pb::feed::v1 as pb;
+use pb::subscribe_response::Message as StreamMessage;
+use prost::Message;
+
+use crate::domain::{Body, Followed, NewEvent};
+
+/// Format of the meta part.
+pub(crate) const META_FORMAT: u8 = 1;
+
+/// What an event takes from the command that caused it.
+pub(crate) struct Origin<'o> {
+    /// Who caused it.
+    pub(crate) principal: &'o str,
+    /// The request that caused it; may be empty.
+    pub(crate) request_id: &'o str,
+    /// Position of the registry's commit it comes from; 0: none.
+    pub(crate) registry_position: u64,
+}
+
+/// What only the feed reads of its commits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CommitMeta {
+    /// The request that is answered by this commit.
+    pub(crate) answered: Option<Answered>,
+    /// How far the registry is followed after this commit, when it changed.
+    pub(crate) followed: Option<Followed>,
+}
+
+/// A request and where its answer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// The request.
+    pub(crate) request_id: RequestId,
+    /// SHA-256 of its payload.
+    pub(crate) payload_hash: [u8; 32],
+    /// Index of the event whose body answers it.
+    pub(crate) event_index: u32,
+}
+
+/// A commit of the feed, read back.
+pub(crate) struct Decoded {
+    /// Its events, in order.
+    pub(crate) events: Vec<pb::Event>,
+    /// What only the feed reads.
+    pub(crate) meta: CommitMeta,
+}
+
+/// Stored bytes are not what this program writes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} cannot be decoded: {problem}")]
+pub(crate) struct Corrupt {
+    /// What.
+    pub(crate) what: &'static str,
+    /// Why not.
+    pub(crate) problem: String,
+}
+
+impl Corrupt {
+    /// For a reason that has words.
+    pub(crate) fn new(what: &'static str, problem: impl ToString) -> Corrupt {
+        Corrupt { what, problem: problem.to_string() }
+    }
+}
+
+/// The stored form of [`CommitMeta`]. Fields are only ever added.
+#[derive(Clone, PartialEq, Message)]
+struct Meta {
+    /// Empty: no request id.
+    #[prost(string, tag = "1")]
+    request_id: String,
+    /// 32 bytes, with a request id.
+    #[prost(bytes = "vec", tag = "2")]
+    payload_hash: Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    event_index: u32,
+    #[prost(message, optional, tag = "4")]
+    followed: Option<FollowedBytes>,
+}
+
+/// The stored form of [`Followed`].
+#[derive(Clone, PartialEq, Message)]
+struct FollowedBytes {
+    #[prost(uint64, tag = "1")]
+    position: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    chain: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    identity: Vec<u8>,
+}
+
+/// The events of a commit in their places.
+pub(crate) fn place(slot: Slot, origin: &Origin<'_>, events: Vec<NewEvent>) -> Vec<pb::Event> {
+    let numbered = (0u32..).zip(events);
+    numbered.map(|(index, event)| placed(slot, index, origin, event)).collect()
+}
+
+fn placed(slot: Slot, index: u32, origin: &Origin<'_>, event: NewEvent) -> pb::Event {
+    let position = slot.position.get();
+    pb::Event {
+        name: EventId { position, index }.to_string(),
+        position,
+        index,
+        kind: event.kind.to_pb(),
+        network: event.network.map(|id| id.to_string()).unwrap_or_default(),
+        members: event.members.iter().map(ToString::to_string).collect(),
+        countries: event.countries.iter().map(ToString::to_string).collect(),
+        themes: event.themes,
+        campaign: event.campaign.map(|id| id.to_string()).unwrap_or_default(),
+        occurred_at: event.occurred_at.map(|date| date.to_pb()),
+        recorded_at: Some(timestamp(slot.recorded_at_micros)),
+        principal: origin.principal.to_owned(),
+        request_id: origin.request_id.to_owned(),
+        registry_position: origin.registry_position,
+        body: Some(body(event.body)),
+    }
+}
+
+fn body(body: Body) -> pb::event::Body {
+    use pb::event::Body as Pb;
+    match body {
+        Body::Network(network, active_members) => Pb::NetworkBody(network.to_pb(active_members)),
+        Body::Member(member) => Pb::MemberBody(member.to_pb()),
+        Body::Membership(membership) => Pb::MembershipBody(membership.to_pb()),
+        Body::Statement(statement, signatures) => Pb::StatementBody(statement.to_pb(signatures)),
+        Body::Signature(signature) => Pb::SignatureBody(signature.to_pb()),
+        Body::Campaign(campaign, participants) => Pb::CampaignBody(campaign.to_pb(participants)),
+        Body::Participation(participation) => Pb::ParticipationBody(participation.to_pb()),
+    }
+}
+
+/// Microseconds since 1970 as the wire has them.
+pub(crate) fn timestamp(micros: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1_000).expect("below a billion"),
+    }
+}
+
+/// The commit that holds these events.
+pub(crate) fn encode(
+    identity: JournalId,
+    slot: Slot,
+    events: Vec<pb::Event>,
+    meta: &CommitMeta,
+) -> Draft {
+    let cursor = cursor(identity, slot.position);
+    let batch = pb::Batch { events, cursor };
+    let body = pb::SubscribeResponse { message: Some(StreamMessage::Batch(batch)) };
+    Draft {
+        recorded_at_micros: slot.recorded_at_micros,
+        meta: encode_meta(meta),
+        body: Bytes::from(body.encode_to_vec()),
+    }
+}
+
+/// The cursor that says *after this position*.
+pub(crate) fn cursor(identity: JournalId, position: Position) -> Bytes {
+    Cursor { identity: *identity.as_bytes(), position: position.get() }.encode()
+}
+
+fn encode_meta(meta: &CommitMeta) -> Bytes {
+    let (request_id, payload_hash, event_index) = match &meta.answered {
+        Some(answered) => {
+            (answered.request_id.to_string(), answered.payload_hash.to_vec(), answered.event_index)
+        }
+        None => Default::default(),
+    };
+    let followed = meta.followed.map(followed_bytes);
+    let message = Meta { request_id, payload_hash, event_index, followed };
+    let mut bytes = BytesMut::with_capacity(1 + message.encoded_len());
+    bytes.put_u8(META_FORMAT);
+    message.encode_raw(&mut bytes);
+    bytes.freeze()
+}
+
+/// The commit read back.
+pub(crate) fn decode(commit: &Commit) -> Result<Decoded, Corrupt> {
+    Ok(Decoded { events: decode_events(&commit.body)?, meta: decode_meta(&commit.meta)? })
+}
+
+/// The events of a stored body.
+pub(crate) fn decode_events(body: &Bytes) -> Result<Vec<pb::Event>, Corrupt> {
+    let decoded = pb::SubscribeResponse::decode(body.clone())
+        .map_err(|error| Corrupt::new("the body of a commit", error))?;
+    match decoded.message {
+        Some(StreamMessage::Batch(batch)) => Ok(batch.events),
+        _ => Err(Corrupt::new("the body of a commit", "it is not a batch")),
+    }
+}
+
+/// The meta part read back.
+pub(crate) fn decode_meta(meta: &[u8]) -> Result<CommitMeta, Corrupt> {
+    let corrupt = |problem: String| Corrupt::new("the meta part of a commit", problem);
+    let Some((&META_FORMAT, message)) = meta.split_first() else {
+        return Err(corrupt("its format is not known".to_owned()));
+    };
+    let meta = Meta::decode(message).map_err(|error| corrupt(error.to_string()))?;
+    let answered = match meta.request_id.as_str() {
+        "" => None,
+        request_id => Some(Answered {
+            request_id: RequestId::parse(request_id).map_err(corrupt)?,
+            payload_hash: fixed(&meta.payload_hash).map_err(corrupt)?,
+            event_index: meta.event_index,
+        }),
+    };
+    let followed = meta.followed.map(read_followed).transpose().map_err(corrupt)?;
+    Ok(CommitMeta { answered, followed })
+}
+
+/// How far the registry is followed, as stored in the view.
+pub(crate) fn encode_followed(followed: Followed) -> Vec<u8> {
+    followed_bytes(followed).encode_to_vec()
+}
+
+/// How far the registry is followed, read back from the view.
+pub(crate) fn decode_followed(bytes: &[u8]) -> Result<Followed, Corrupt> {
+    let corrupt = |problem: String| Corrupt::new("the place in the registry", problem);
+    let message = FollowedBytes::decode(bytes).map_err(|error| corrupt(error.to_string()))?;
+    read_followed(message).map_err(corrupt)
+}
+
+fn followed_bytes(followed: Followed) -> FollowedBytes {
+    FollowedBytes {
+        position: followed.position.get(),
+        chain: followed.chain.as_bytes().to_vec(),
+        identity: followed.identity.as_bytes().to_vec(),
+    }
+}
+
+fn read_followed(message: FollowedBytes) -> Result<Followed, String> {
+    Ok(Followed {
+        position: Position::new(message.position),
+        chain: Chain::from_bytes(fixed(&message.chain)?),
+        identity: JournalId::from_bytes(fixed(&message.identity)?),
+    })
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
+    bytes.try_into().map_err(|_| format!("{} bytes where {N} belong", bytes.len()))
+}

@@ -1,0 +1,353 @@
+//! What the feed may be told, and what it makes of it: pure, and the same for the same state.
+//!
+//! `decide(state, slot, command)` gives events or a rejection. Events carry the resource as it is after
+//! the commit, so that folding them into the view is writing it down. All rules that stand against a
+//! command are reported at once.
+//!
+//! | file | decides |
+//! | --- | --- |
+//! | `registry.rs` | what follows from a commit of the registry |
+//! | `statement.rs` | publishing, signing, correcting, retracting |
+//! | `campaign.rs` | launching, joining, leaving, milestones, ending |
+//! | `rules.rs` | the rules several commands share |
+
+mod campaign;
+mod registry;
+mod rules;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+
+use hansa_journal::Slot;
+use hansa_proto::country::Country;
+use hansa_proto::date::PartialDate;
+use hansa_proto::feed::{
+    Campaign, EventKind, Milestone, Outcome, Participation, Signature, Statement,
+};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::registry::{Member, Membership, MembershipState, Network};
+
+pub(crate) use registry::{Followed, RegistryChange, RegistryCommit, RegistryResource};
+pub(crate) use rules::{Broken, Rule};
+
+/// What the feed is asked to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// Record what follows from the next commit of the registry.
+    RecordRegistryCommit(RegistryCommit),
+    /// Publish a statement with its first signatures.
+    PublishStatement {
+        /// The statement; what the feed sets is set anew.
+        statement: Box<Statement>,
+        /// Who signs from the start.
+        signings: Vec<Signing>,
+    },
+    /// A member signs.
+    SignStatement {
+        /// What.
+        statement: StatementId,
+        /// Who.
+        signing: Signing,
+    },
+    /// Supersede a statement by another.
+    CorrectStatement {
+        /// Which.
+        statement: StatementId,
+        /// What takes its place.
+        correction: Box<Statement>,
+        /// Why.
+        reason: String,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Withdraw a statement.
+    RetractStatement {
+        /// Which.
+        statement: StatementId,
+        /// Why.
+        reason: String,
+        /// When.
+        occurred_at: Option<PartialDate>,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Launch a campaign with its first participants.
+    LaunchCampaign {
+        /// The campaign; what the feed sets is set anew.
+        campaign: Box<Campaign>,
+        /// Who takes part from the start.
+        joinings: Vec<Joining>,
+    },
+    /// A member joins a campaign.
+    JoinCampaign {
+        /// Which.
+        campaign: CampaignId,
+        /// Who.
+        joining: Joining,
+    },
+    /// A member leaves a campaign.
+    LeaveCampaign {
+        /// Which.
+        campaign: CampaignId,
+        /// Who.
+        member: MemberId,
+        /// When.
+        left: Option<PartialDate>,
+    },
+    /// Record what a campaign reached.
+    AddMilestone {
+        /// Which.
+        campaign: CampaignId,
+        /// What.
+        milestone: Milestone,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// End a campaign.
+    EndCampaign {
+        /// Which.
+        campaign: CampaignId,
+        /// What came of it.
+        outcome: Outcome,
+        /// When.
+        ended: Option<PartialDate>,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+}
+
+/// That a member signs.
+#[derive(Clone, Debug)]
+pub(crate) struct Signing {
+    /// Who.
+    pub(crate) member: MemberId,
+    /// The person who signs for it; may be empty.
+    pub(crate) representative: String,
+    /// When.
+    pub(crate) signed: Option<PartialDate>,
+}
+
+/// That a member joins a campaign.
+#[derive(Clone, Debug)]
+pub(crate) struct Joining {
+    /// Who.
+    pub(crate) member: MemberId,
+    /// When.
+    pub(crate) joined: Option<PartialDate>,
+}
+
+/// An event that has no place yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NewEvent {
+    /// What happened.
+    pub(crate) kind: EventKind,
+    /// The network it happened in or to, or that issued the statement.
+    pub(crate) network: Option<NetworkId>,
+    /// The members it is about.
+    pub(crate) members: Vec<MemberId>,
+    /// Countries of those members, each once.
+    pub(crate) countries: Vec<Country>,
+    /// Subjects.
+    pub(crate) themes: Vec<String>,
+    /// The campaign it belongs to.
+    pub(crate) campaign: Option<CampaignId>,
+    /// When it happened in the world, as claimed.
+    pub(crate) occurred_at: Option<PartialDate>,
+    /// What it is about, as it is after the commit.
+    pub(crate) body: Body,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Body {
+    /// A network, with how many active members the registry counts.
+    Network(Box<Network>, i64),
+    /// A member.
+    Member(Box<Member>),
+    /// A membership.
+    Membership(Box<Membership>),
+    /// A statement, with how many have signed.
+    Statement(Box<Statement>, i64),
+    /// A signature.
+    Signature(Signature),
+    /// A campaign, with how many take part.
+    Campaign(Box<Campaign>, i64),
+    /// A participation.
+    Participation(Participation),
+}
+
+/// What a command comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Decided {
+    /// What happened, in order; empty when nothing did.
+    pub(crate) events: Vec<NewEvent>,
+    /// Index of the event whose body answers the command.
+    pub(crate) answer: usize,
+    /// How far the registry is followed after this commit, when that changes.
+    pub(crate) followed: Option<Followed>,
+}
+
+impl Decided {
+    /// Events of which the first answers.
+    fn events(events: Vec<NewEvent>) -> Decided {
+        Decided { events, answer: 0, followed: None }
+    }
+}
+
+/// Why a command is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Rejection {
+    /// The resource the command is about does not exist.
+    #[error("{name} does not exist")]
+    NotFound {
+        /// What it would be.
+        kind: &'static str,
+        /// Its resource name.
+        name: String,
+    },
+    /// The name is taken.
+    #[error("{name} exists already")]
+    AlreadyExists {
+        /// What it is.
+        kind: &'static str,
+        /// Its resource name.
+        name: String,
+    },
+    /// It has changed since it was seen.
+    #[error("the etag is {actual}, not {expected}")]
+    EtagMismatch {
+        /// What the caller has seen.
+        expected: String,
+        /// What it is.
+        actual: String,
+    },
+    /// Rules stand against it: all that do.
+    #[error("refused by {} rule(s)", .0.len())]
+    Refused(Vec<Broken>),
+    /// The request id was used with another payload.
+    #[error("the request id was used with another payload")]
+    RequestIdReused,
+    /// The registry's commit is not the next one.
+    #[error("commit {position} of the registry does not follow {followed}")]
+    RegistryGap {
+        /// How far the registry is followed.
+        followed: u64,
+        /// The commit given.
+        position: u64,
+    },
+    /// The registry's commit is of another journal than the one followed.
+    #[error("the commit is of another registry than the one followed")]
+    RegistryForeign,
+}
+
+/// Why there is no decision.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undecided {
+    /// The command is refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The state could not be read.
+    #[error("the state could not be read")]
+    Unreadable(#[source] Unreadable),
+}
+
+/// The state could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Unreadable(pub(crate) Box<dyn Error + Send + Sync>);
+
+impl From<Unreadable> for Undecided {
+    fn from(unreadable: Unreadable) -> Undecided {
+        Undecided::Unreadable(unreadable)
+    }
+}
+
+/// What the feed needs to know of a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NetworkFacts {
+    /// Whether it has ended or merged.
+    pub(crate) ended: bool,
+    /// Its subjects.
+    pub(crate) themes: Vec<String>,
+}
+
+/// What the feed needs to know of a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MemberFacts {
+    /// Whether it is retired.
+    pub(crate) retired: bool,
+    /// Its country.
+    pub(crate) country: Option<Country>,
+}
+
+/// What decisions are made against.
+pub(crate) trait State {
+    /// A network of the registry, as far as followed.
+    fn network(&self, id: &NetworkId) -> Result<Option<NetworkFacts>, Unreadable>;
+    /// A member of the registry, as far as followed.
+    fn member(&self, id: &MemberId) -> Result<Option<MemberFacts>, Unreadable>;
+    /// The state of a membership of the registry, as far as followed.
+    fn membership(
+        &self,
+        network: &NetworkId,
+        member: &MemberId,
+    ) -> Result<Option<MembershipState>, Unreadable>;
+    /// A statement.
+    fn statement(&self, id: &StatementId) -> Result<Option<Statement>, Unreadable>;
+    /// How many have signed a statement.
+    fn signature_count(&self, id: &StatementId) -> Result<i64, Unreadable>;
+    /// Whether a member has signed a statement.
+    fn has_signed(&self, id: &StatementId, member: &MemberId) -> Result<bool, Unreadable>;
+    /// A campaign.
+    fn campaign(&self, id: &CampaignId) -> Result<Option<Campaign>, Unreadable>;
+    /// How many take part in a campaign, leads not counted.
+    fn participant_count(&self, id: &CampaignId) -> Result<i64, Unreadable>;
+    /// A participation, also one that has ended.
+    fn participation(
+        &self,
+        id: &CampaignId,
+        member: &MemberId,
+    ) -> Result<Option<Participation>, Unreadable>;
+    /// How far the registry is followed; none before the first commit.
+    fn followed(&self) -> Result<Option<Followed>, Unreadable>;
+}
+
+/// Decides a command for the slot its commit would take.
+pub(crate) fn decide(
+    state: &dyn State,
+    slot: Slot,
+    command: Command,
+) -> Result<Decided, Undecided> {
+    match command {
+        Command::RecordRegistryCommit(commit) => registry::record(state, commit),
+        Command::PublishStatement { statement, signings } => {
+            statement::publish(state, slot, *statement, signings)
+        }
+        Command::SignStatement { statement, signing } => {
+            statement::sign(state, slot, &statement, signing)
+        }
+        Command::CorrectStatement { statement, correction, reason, etag } => {
+            statement::correct(state, slot, &statement, *correction, reason, &etag)
+        }
+        Command::RetractStatement { statement, reason, occurred_at, etag } => {
+            statement::retract(state, slot, &statement, reason, occurred_at, &etag)
+        }
+        Command::LaunchCampaign { campaign, joinings } => {
+            campaign::launch(state, slot, *campaign, joinings)
+        }
+        Command::JoinCampaign { campaign, joining } => {
+            campaign::join(state, slot, &campaign, joining)
+        }
+        Command::LeaveCampaign { campaign, member, left } => {
+            campaign::leave(state, slot, &campaign, &member, left)
+        }
+        Command::AddMilestone { campaign, milestone, etag } => {
+            campaign::add_milestone(state, slot, &campaign, milestone, &etag)
+        }
+        Command::EndCampaign { campaign, outcome, ended, etag } => {
+            campaign::end(state, slot, &campaign, outcome, ended, &etag)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Commits of the registry on their way through the feed's writer: handed in one after the other, many
+//! at a time, and answered in the same order.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use hansa_journal::{SubmitError, Writer};
+
+use super::Setback;
+use crate::domain::{Command, RegistryCommit, Rejection};
+use crate::machine::{Answer, FeedMachine, Request};
+
+/// Commits that may be under way.
+const UNDER_WAY: usize = 256;
+
+type Outcome = Result<Answer, SubmitError<Rejection>>;
+
+/// Commits under way, oldest first.
+pub(super) struct Pipeline<'w> {
+    writer: &'w Writer<FeedMachine>,
+    under_way: VecDeque<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+}
+
+impl<'w> Pipeline<'w> {
+    /// Nothing is under way.
+    pub(super) fn new(writer: &'w Writer<FeedMachine>) -> Pipeline<'w> {
+        Pipeline { writer, under_way: VecDeque::new() }
+    }
+
+    /// Hands in the next commit.
+    pub(super) async fn hand_in(&mut self, commit: RegistryCommit) -> Result<(), Setback> {
+        if self.under_way.len() >= UNDER_WAY {
+            self.oldest().await?;
+        }
+        let request = Request {
+            principal: commit.principal.clone(),
+            request_id: None,
+            payload_hash: [0; 32],
+            validate_only: false,
+            command: Command::RecordRegistryCommit(commit),
+        };
+        let pending = self.writer.enqueue(request).await.map_err(setback)?;
+        self.under_way.push_back(Box::pin(pending.answer()));
+        Ok(())
+    }
+
+    /// Waits until the oldest commit under way was recorded; for ever when there is none. May be given
+    /// up at any time.
+    pub(super) async fn oldest(&mut self) -> Result<(), Setback> {
+        let Some(oldest) = self.under_way.front_mut() else {
+            return std::future::pending().await;
+        };
+        let outcome = oldest.await;
+        self.under_way.pop_front();
+        outcome.map(drop).map_err(setback)
+    }
+
+    /// Waits until nothing is under way, whatever becomes of it: the place in the view is then final.
+    pub(super) async fn finish(mut self) -> Result<(), Setback> {
+        let mut finished = Ok(());
+        while !self.under_way.is_empty() {
+            finished = finished.and(self.oldest().await);
+        }
+        finished
+    }
+}
+
+fn setback(error: SubmitError<Rejection>) -> Setback {
+    match error {
+        SubmitError::Refused(gap @ Rejection::RegistryGap { .. }) => {
+            Setback::Retry(gap.to_string())
+        }
+        SubmitError::Refused(rejection) => Setback::Halt(rejection.to_string()),
+        SubmitError::TooLarge { .. } => Setback::Halt(format!("a commit of the registry: {error}")),
+        SubmitError::QueueFull | SubmitError::Full => Setback::Retry(error.to_string()),
+        // The writer is stopping or has failed: whoever starts again resumes after the place in the view.
+        SubmitError::NotServing | SubmitError::OutcomeUnknown => Setback::WriterGone,
+    }
+}

@@ -1,0 +1,176 @@
+//! What surrounds a command: its request id, the hash of its payload, and how long it may wait.
+
+use std::time::Duration;
+
+use hansa_proto::ids::RequestId;
+use hansa_proto::pb::feed::v1 as pb;
+use hansa_proto::violation::Violations;
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tonic::metadata::MetadataMap;
+
+/// How long to wait for a position when the caller sets no deadline.
+const USUAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Part of a caller's deadline kept for telling that it was not enough: a tenth, at most this.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
+
+/// What surrounds a command.
+pub(super) struct Envelope {
+    pub(super) request_id: Option<RequestId>,
+    pub(super) payload_hash: [u8; 32],
+    pub(super) validate_only: bool,
+    pub(super) min_registry_position: u64,
+    pub(super) patience: Duration,
+}
+
+/// The fields of a request that are no payload.
+pub(super) struct Surroundings {
+    request_id: String,
+    validate_only: bool,
+    min_registry_position: u64,
+}
+
+/// A request that writes.
+pub(super) trait Write: Message {
+    /// The name of its method.
+    const METHOD: &'static str;
+
+    /// Takes out what is no payload.
+    fn take_surroundings(&mut self) -> Surroundings;
+}
+
+macro_rules! writes {
+    ($($request:ident $method:literal $(waits by $min:ident)?;)+) => { $(
+        impl Write for pb::$request {
+            const METHOD: &'static str = $method;
+
+            fn take_surroundings(&mut self) -> Surroundings {
+                Surroundings {
+                    request_id: std::mem::take(&mut self.request_id),
+                    validate_only: std::mem::take(&mut self.validate_only),
+                    min_registry_position: 0 $(+ std::mem::take(&mut self.$min))?,
+                }
+            }
+        }
+    )+ };
+}
+writes! {
+    PublishStatementRequest "PublishStatement" waits by min_registry_position;
+    SignStatementRequest "SignStatement" waits by min_registry_position;
+    CorrectStatementRequest "CorrectStatement" waits by min_registry_position;
+    RetractStatementRequest "RetractStatement";
+    LaunchCampaignRequest "LaunchCampaign" waits by min_registry_position;
+    JoinCampaignRequest "JoinCampaign" waits by min_registry_position;
+    LeaveCampaignRequest "LeaveCampaign";
+    AddMilestoneRequest "AddMilestone";
+    EndCampaignRequest "EndCampaign";
+}
+
+/// Separates a request from what surrounds it.
+pub(super) fn open<W: Write>(
+    request: tonic::Request<W>,
+    violations: &mut Violations,
+) -> (Envelope, W) {
+    let patience = patience(request.metadata());
+    let mut message = request.into_inner();
+    let Surroundings { request_id, validate_only, min_registry_position } =
+        message.take_surroundings();
+    let request_id = match request_id.as_str() {
+        "" => None,
+        text => {
+            RequestId::parse(text).map_err(|problem| violations.push("request_id", problem)).ok()
+        }
+    };
+    let mut hash = Sha256::new();
+    hash.update(W::METHOD);
+    hash.update([0]);
+    hash.update(message.encode_to_vec());
+    let payload_hash = hash.finalize().into();
+    let envelope =
+        Envelope { request_id, payload_hash, validate_only, min_registry_position, patience };
+    (envelope, message)
+}
+
+/// How long a call may wait for a position: most of the caller's deadline.
+pub(super) fn patience(metadata: &MetadataMap) -> Duration {
+    let text = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok());
+    let Some(deadline) = text.and_then(deadline) else {
+        return USUAL_PATIENCE;
+    };
+    deadline - (deadline / 10).min(TIME_TO_ANSWER)
+}
+
+/// A gRPC deadline: at most eight digits and a unit.
+fn deadline(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(count * 3600)),
+        "M" => Some(Duration::from_secs(count * 60)),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn opened(request: pb::SignStatementRequest) -> (Envelope, Violations) {
+        let mut violations = Violations::default();
+        let (envelope, _) = open(tonic::Request::new(request), &mut violations);
+        (envelope, violations)
+    }
+
+    #[test]
+    fn only_the_payload_counts_for_the_hash() {
+        let plain = pb::SignStatementRequest { name: "statements/a".into(), ..Default::default() };
+        let (first, _) = opened(plain.clone());
+        let (second, violations) = opened(pb::SignStatementRequest {
+            request_id: "again".into(),
+            min_registry_position: 9,
+            validate_only: true,
+            ..plain.clone()
+        });
+        assert!(violations.is_empty());
+        assert_eq!(first.payload_hash, second.payload_hash);
+        assert_eq!((second.min_registry_position, second.validate_only), (9, true));
+        let (other, _) = opened(pb::SignStatementRequest { name: "statements/b".into(), ..plain });
+        assert_ne!(first.payload_hash, other.payload_hash);
+    }
+
+    #[test]
+    fn methods_with_equal_fields_have_different_hashes() {
+        let mut violations = Violations::default();
+        let name = || "campaigns/a".to_owned();
+        let joins = pb::JoinCampaignRequest { name: name(), ..Default::default() };
+        let leaves = pb::LeaveCampaignRequest { name: name(), ..Default::default() };
+        let (joins, _) = open(tonic::Request::new(joins), &mut violations);
+        let (leaves, _) = open(tonic::Request::new(leaves), &mut violations);
+        assert_ne!(joins.payload_hash, leaves.payload_hash);
+    }
+
+    #[test]
+    fn a_request_id_must_be_visible() {
+        let request = pb::SignStatementRequest { request_id: "a b".into(), ..Default::default() };
+        assert_eq!(opened(request).1.into_vec()[0].field, "request_id");
+    }
+
+    #[test]
+    fn some_of_the_deadline_is_kept_for_the_answer() {
+        let mut request = tonic::Request::new(());
+        assert_eq!(patience(request.metadata()), USUAL_PATIENCE);
+        request.set_timeout(Duration::from_millis(500));
+        assert_eq!(patience(request.metadata()), Duration::from_millis(450));
+        request.set_timeout(Duration::from_secs(60));
+        assert_eq!(patience(request.metadata()), Duration::from_millis(59_900));
+    }
+}

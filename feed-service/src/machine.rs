@@ -1,0 +1,256 @@
+//! The feed as a deterministic machine over its commits: decide, encode, stage, settle.
+
+use std::sync::Arc;
+
+use hansa_journal::{Chain, Commit, Decision, Fault, JournalId, Machine, Position, Refused, Slot};
+use hansa_proto::ids::RequestId;
+use hansa_proto::pb::feed::v1 as pb;
+use hansa_view::{Staging, View, ViewError};
+use tokio::sync::watch;
+
+use crate::codec::{self, Answered, CommitMeta, Origin};
+use crate::domain::{self, Command, Decided, Followed, NewEvent, Rejection, Undecided};
+use crate::view::{self, Lookup};
+
+/// A command with what surrounds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// Who asks.
+    pub(crate) principal: String,
+    /// What makes a retry safe, if the caller gave it.
+    pub(crate) request_id: Option<RequestId>,
+    /// SHA-256 of the payload.
+    pub(crate) payload_hash: [u8; 32],
+    /// Whether only to check.
+    pub(crate) validate_only: bool,
+    /// What is asked.
+    pub(crate) command: Command,
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// It was done, or could be: the event whose body answers it, and the position.
+    Done(Box<pb::Event>, Position),
+    /// It was done before, in that commit, at that index.
+    Replayed(Position, u32),
+    /// A commit of the registry was recorded, or had been.
+    Recorded,
+}
+
+/// How far the registry is followed, and since which position of the feed's own journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Following {
+    /// The place in the registry.
+    pub(crate) registry: Followed,
+    /// Position of the feed at which this is visible.
+    pub(crate) since: Position,
+}
+
+/// The feed.
+pub(crate) struct FeedMachine {
+    identity: JournalId,
+    staging: Staging,
+    following: watch::Sender<Option<Following>>,
+}
+
+impl FeedMachine {
+    /// Over a view of the journal of this identity. Tells over `following` what is visible.
+    pub(crate) fn new(
+        identity: JournalId,
+        view: Arc<View>,
+        following: watch::Sender<Option<Following>>,
+    ) -> FeedMachine {
+        FeedMachine { identity, staging: Staging::new(view), following }
+    }
+
+    /// The answer to a request that was made before.
+    fn known(&self, request: &Request) -> Result<Option<Answer>, Refused<Rejection>> {
+        let Some(request_id) = &request.request_id else {
+            return Ok(None);
+        };
+        let row = Lookup(&self.staging).request(request_id.as_str()).map_err(view_failed)?;
+        match row {
+            None => Ok(None),
+            Some(row) if row.payload_hash != request.payload_hash => {
+                Err(Refused::Rules(Rejection::RequestIdReused))
+            }
+            Some(row) => Ok(Some(Answer::Replayed(Position::new(row.position), row.event_index))),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        slot: Slot,
+        origin: &Origin<'_>,
+        answered: Option<Answered>,
+        decided: Decided,
+    ) -> Result<Decision<Answer>, Refused<Rejection>> {
+        let meta = CommitMeta { answered, followed: decided.followed };
+        let from_registry = meta.followed.is_some();
+        let mut events = codec::place(slot, origin, decided.events);
+        let mut draft = codec::encode(self.identity, slot, events.clone(), &meta);
+        if from_registry && !draft.fits() {
+            leave_out_repeated_themes(&mut events);
+            draft = codec::encode(self.identity, slot, events.clone(), &meta);
+        }
+        if !draft.fits() {
+            return Err(Refused::TooLarge);
+        }
+        self.stage(slot, &events, &meta)?;
+        let answer = match from_registry {
+            true => Answer::Recorded,
+            false => Answer::Done(Box::new(events.swap_remove(decided.answer)), slot.position),
+        };
+        Ok(Decision::Commit { draft, answer })
+    }
+
+    fn stage(
+        &mut self,
+        slot: Slot,
+        events: &[pb::Event],
+        meta: &CommitMeta,
+    ) -> Result<(), Refused<Rejection>> {
+        if let Err(error) = view::fold(&mut self.staging, slot.position, events, meta) {
+            self.staging.undo();
+            return Err(view_failed(error));
+        }
+        self.staging.keep();
+        Ok(())
+    }
+}
+
+impl Machine for FeedMachine {
+    type Command = Request;
+    type Answer = Answer;
+    type Refusal = Rejection;
+
+    fn decide(
+        &mut self,
+        slot: Slot,
+        request: Request,
+    ) -> Result<Decision<Answer>, Refused<Rejection>> {
+        if let Some(answer) = self.known(&request)? {
+            return Ok(Decision::Answer(answer));
+        }
+        let caller = Caller::of(&request);
+        let decided = domain::decide(&Lookup(&self.staging), slot, request.command);
+        let mut decided = decided.map_err(|undecided| match undecided {
+            Undecided::Rejected(rejection) => Refused::Rules(rejection),
+            Undecided::Unreadable(unreadable) => {
+                Refused::Fault(Fault::caused("the view cannot be read", unreadable))
+            }
+        })?;
+        if decided.events.is_empty() {
+            return Ok(Decision::Answer(Answer::Recorded));
+        }
+        let origin = caller.origin();
+        if request.validate_only {
+            let event: NewEvent = decided.events.swap_remove(decided.answer);
+            let event = codec::place(slot, &origin, vec![event]).swap_remove(0);
+            let checked_at = Position::new(slot.position.get() - 1);
+            return Ok(Decision::Answer(Answer::Done(Box::new(event), checked_at)));
+        }
+        let answered = request.request_id.map(|request_id| Answered {
+            request_id,
+            payload_hash: request.payload_hash,
+            event_index: u32::try_from(decided.answer).expect("a commit has few events"),
+        });
+        self.commit(slot, &origin, answered, decided)
+    }
+
+    fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
+        self.staging.settle(last, chain).map_err(|error| view_fault(error, "write"))
+    }
+
+    fn discard(&mut self) {
+        self.staging.discard();
+    }
+
+    fn applied(&self) -> Result<(Position, Chain), Fault> {
+        self.staging.applied().map_err(|error| view_fault(error, "read"))
+    }
+
+    fn reset(&mut self) -> Result<(), Fault> {
+        self.staging.reset().map_err(|error| view_fault(error, "empty"))
+    }
+
+    fn replay(&mut self, commit: &Commit) -> Result<(), Fault> {
+        let decoded = codec::decode(commit).map_err(|corrupt| {
+            Fault::caused(format!("commit {} is not of this feed", commit.position), corrupt)
+        })?;
+        view::fold(&mut self.staging, commit.position, &decoded.events, &decoded.meta)
+            .map_err(|error| view_fault(error, "rebuild"))?;
+        self.staging.keep();
+        Ok(())
+    }
+
+    fn released(&mut self, last: Position) {
+        // What was settled is all there is: nothing is staged between `settle` and this.
+        match Lookup(&self.staging).place() {
+            Ok(Some(registry)) => {
+                self.following.send_if_modified(|following| {
+                    let moved = following.is_none_or(|known| known.registry != registry);
+                    if moved {
+                        *following = Some(Following { registry, since: last });
+                    }
+                    moved
+                });
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the place in the registry cannot be read"),
+        }
+    }
+}
+
+/// Who an event says it comes from.
+struct Caller {
+    principal: String,
+    request_id: String,
+    registry_position: u64,
+}
+
+impl Caller {
+    fn of(request: &Request) -> Caller {
+        if let Command::RecordRegistryCommit(commit) = &request.command {
+            return Caller {
+                principal: commit.principal.clone(),
+                request_id: commit.request_id.clone(),
+                registry_position: commit.place.position.get(),
+            };
+        }
+        let request_id = request.request_id.as_ref();
+        Caller {
+            principal: request.principal.clone(),
+            request_id: request_id.map(ToString::to_string).unwrap_or_default(),
+            registry_position: 0,
+        }
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            principal: &self.principal,
+            request_id: &self.request_id,
+            registry_position: self.registry_position,
+        }
+    }
+}
+
+/// A commit of the registry grows here by what each event repeats. The subjects of the network are the
+/// bulk of it, and the only part that can be had elsewhere; without them the largest commits fit.
+fn leave_out_repeated_themes(events: &mut [pb::Event]) {
+    tracing::warn!(events = events.len(), "events of a large commit are told without themes");
+    for event in events {
+        if matches!(event.body, Some(pb::event::Body::MembershipBody(_))) {
+            event.themes.clear();
+        }
+    }
+}
+
+fn view_failed(error: ViewError) -> Refused<Rejection> {
+    Refused::Fault(view_fault(error, "read"))
+}
+
+fn view_fault(error: ViewError, doing: &str) -> Fault {
+    Fault::caused(format!("cannot {doing} the view"), error)
+}

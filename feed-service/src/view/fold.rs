@@ -1,0 +1,134 @@
+//! What a commit writes: its resources and their index keys. The same for a commit just decided and for
+//! one read back, so a rebuilt view cannot differ from a live one.
+
+use hansa_journal::Position;
+use hansa_proto::ids::{CampaignId, MemberId, MembershipId, NetworkId, StatementId};
+use hansa_proto::pb::feed::v1 as pb;
+use hansa_proto::pb::registry::v1 as registry;
+use hansa_view::{Staging, ViewError};
+use pb::event::Body;
+use prost::Message;
+
+use super::{Lookup, MemberRow, NetworkRow, RequestRow, keys};
+use crate::codec::{self, CommitMeta};
+
+/// Stages what a commit writes.
+pub(crate) fn fold(
+    staging: &mut Staging,
+    position: Position,
+    events: &[pb::Event],
+    meta: &CommitMeta,
+) -> Result<(), ViewError> {
+    for event in events {
+        fold_event(staging, event)?;
+    }
+    if let Some(answered) = &meta.answered {
+        let row = RequestRow {
+            payload_hash: answered.payload_hash.to_vec(),
+            position: position.get(),
+            event_index: answered.event_index,
+        };
+        staging.put(keys::request(answered.request_id.as_str()), row.encode_to_vec());
+    }
+    if let Some(followed) = meta.followed {
+        staging.put(keys::FOLLOWED.to_vec(), codec::encode_followed(followed));
+    }
+    Ok(())
+}
+
+fn fold_event(staging: &mut Staging, event: &pb::Event) -> Result<(), ViewError> {
+    let Some(body) = &event.body else {
+        return Err(ViewError::Value(format!("{} has no body", event.name)));
+    };
+    let folded = match body {
+        Body::NetworkBody(network) => fold_network(staging, network),
+        Body::MemberBody(member) => fold_member(staging, member),
+        Body::MembershipBody(membership) => fold_membership(staging, membership),
+        Body::StatementBody(statement) => fold_statement(staging, statement),
+        Body::SignatureBody(signature) => return fold_signature(staging, signature),
+        Body::CampaignBody(campaign) => fold_campaign(staging, campaign),
+        Body::ParticipationBody(participation) => {
+            return fold_participation(staging, participation);
+        }
+    };
+    folded.map_err(ViewError::Value)
+}
+
+fn fold_network(staging: &mut Staging, network: &registry::Network) -> Result<(), String> {
+    use registry::NetworkState::{Ended, Merged};
+    let ended = [Ended as i32, Merged as i32].contains(&network.state);
+    let row = NetworkRow { ended, themes: network.themes.clone() };
+    staging.put(keys::network(&NetworkId::parse(&network.name)?), row.encode_to_vec());
+    Ok(())
+}
+
+fn fold_member(staging: &mut Staging, member: &registry::Member) -> Result<(), String> {
+    let retired = member.state == registry::MemberState::Retired as i32;
+    let row = MemberRow { retired, country: member.country.clone() };
+    staging.put(keys::member(&MemberId::parse(&member.name)?), row.encode_to_vec());
+    Ok(())
+}
+
+fn fold_membership(staging: &mut Staging, membership: &registry::Membership) -> Result<(), String> {
+    let id = MembershipId::parse(&membership.name)?;
+    let key = keys::membership(&id.network, &id.member);
+    staging.put(key, membership.state.to_be_bytes().to_vec());
+    Ok(())
+}
+
+fn fold_statement(staging: &mut Staging, statement: &pb::Statement) -> Result<(), String> {
+    let id = StatementId::parse(&statement.name)?;
+    if !statement.issuer_network.is_empty() {
+        let network = NetworkId::parse(&statement.issuer_network)?;
+        staging.put(keys::statement_of_network(&network, &id), Vec::new());
+    }
+    for member in &statement.issuer_members {
+        staging.put(keys::statement_of_member(&MemberId::parse(member)?, &id), Vec::new());
+    }
+    staging.put(keys::statement(&id), statement.encode_to_vec());
+    Ok(())
+}
+
+fn fold_signature(staging: &mut Staging, signature: &pb::Signature) -> Result<(), ViewError> {
+    let statement = StatementId::parse(&signature.statement).map_err(ViewError::Value)?;
+    let member = MemberId::parse(&signature.member).map_err(ViewError::Value)?;
+    let lookup = Lookup(&*staging);
+    let known = lookup.signature_message(&statement, &member)?.is_some();
+    let count = lookup.signatures_held(&statement)? + i64::from(!known);
+    staging.put(keys::signature_count(&statement), count.to_be_bytes().to_vec());
+    staging.put(keys::signature(&statement, &member), signature.encode_to_vec());
+    staging.put(keys::statement_of_member(&member, &statement), Vec::new());
+    Ok(())
+}
+
+fn fold_campaign(staging: &mut Staging, campaign: &pb::Campaign) -> Result<(), String> {
+    let id = CampaignId::parse(&campaign.name)?;
+    if !campaign.network.is_empty() {
+        let network = NetworkId::parse(&campaign.network)?;
+        staging.put(keys::campaign_of_network(&network, &id), Vec::new());
+    }
+    for lead in &campaign.leads {
+        staging.put(keys::campaign_of_member(&MemberId::parse(lead)?, &id), Vec::new());
+    }
+    staging.put(keys::campaign(&id), campaign.encode_to_vec());
+    Ok(())
+}
+
+fn fold_participation(
+    staging: &mut Staging,
+    participation: &pb::Participation,
+) -> Result<(), ViewError> {
+    let campaign = CampaignId::parse(&participation.campaign).map_err(ViewError::Value)?;
+    let member = MemberId::parse(&participation.member).map_err(ViewError::Value)?;
+    let lookup = Lookup(&*staging);
+    let before = lookup.participation_message(&campaign, &member)?;
+    let was_active = before.is_some_and(|before| before.active);
+    let leads = lookup.campaign_message(&campaign)?.map(|campaign| campaign.leads);
+    let counted = !leads.unwrap_or_default().contains(&participation.member);
+    let change = i64::from(participation.active) - i64::from(was_active);
+    let count = lookup.participants_held(&campaign)? + if counted { change } else { 0 };
+    staging.put(keys::participant_count(&campaign), count.to_be_bytes().to_vec());
+    staging.put(keys::participation(&campaign, &member), participation.encode_to_vec());
+    staging.put(keys::campaign_of_member(&member, &campaign), Vec::new());
+    Ok(())
+}

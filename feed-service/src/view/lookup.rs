@@ -1,0 +1,278 @@
+//! What decisions and queries read: rows by key, pages by prefix. The same code reads the settled view
+//! and a view with staged changes on top.
+
+use hansa_proto::country::Country;
+use hansa_proto::feed::{Campaign, Participation, Statement};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::pb::feed::v1 as pb;
+use hansa_proto::registry::MembershipState;
+use hansa_view::{Keys, ViewError};
+use prost::Message;
+
+use super::{MemberRow, NetworkRow, RequestRow, keys};
+use crate::codec;
+use crate::domain::{Followed, MemberFacts, NetworkFacts, State, Unreadable};
+
+/// Keys read as what they hold.
+pub(crate) struct Lookup<'k, K: Keys>(pub(crate) &'k K);
+
+/// Part of an ordered list: its rows, and the key of the last when there are more.
+pub(crate) struct Rows<R> {
+    /// The rows.
+    pub(crate) rows: Vec<R>,
+    /// Where the next page continues after; none: this was the last.
+    pub(crate) more_after: Option<String>,
+}
+
+impl<K: Keys> Lookup<'_, K> {
+    fn row<M: Message + Default>(&self, key: &[u8]) -> Result<Option<M>, ViewError> {
+        let Some(bytes) = self.0.get(key)? else {
+            return Ok(None);
+        };
+        M::decode(bytes.as_slice()).map(Some).map_err(damaged)
+    }
+
+    fn count(&self, key: &[u8]) -> Result<i64, ViewError> {
+        let Some(bytes) = self.0.get(key)? else {
+            return Ok(0);
+        };
+        let bytes = bytes.try_into().map_err(|_| damaged("a count has not eight bytes"))?;
+        Ok(i64::from_be_bytes(bytes))
+    }
+
+    pub(crate) fn network_facts(&self, id: &NetworkId) -> Result<Option<NetworkFacts>, ViewError> {
+        let row: Option<NetworkRow> = self.row(&keys::network(id))?;
+        Ok(row.map(|row| NetworkFacts { ended: row.ended, themes: row.themes }))
+    }
+
+    pub(crate) fn member_facts(&self, id: &MemberId) -> Result<Option<MemberFacts>, ViewError> {
+        let Some(row) = self.row::<MemberRow>(&keys::member(id))? else {
+            return Ok(None);
+        };
+        let country = match row.country.as_str() {
+            "" => None,
+            code => Some(Country::parse(code).map_err(damaged)?),
+        };
+        Ok(Some(MemberFacts { retired: row.retired, country }))
+    }
+
+    pub(super) fn membership_state(
+        &self,
+        network: &NetworkId,
+        member: &MemberId,
+    ) -> Result<Option<MembershipState>, ViewError> {
+        let Some(bytes) = self.0.get(&keys::membership(network, member))? else {
+            return Ok(None);
+        };
+        let number = bytes.try_into().map(i32::from_be_bytes);
+        let number = number.map_err(|_| damaged("a membership has not four bytes"))?;
+        let state = MembershipState::from_pb(number);
+        state.map(Some).ok_or_else(|| damaged("a membership has an unknown state"))
+    }
+
+    /// A statement as callers see it.
+    pub(crate) fn statement_message(
+        &self,
+        id: &StatementId,
+    ) -> Result<Option<pb::Statement>, ViewError> {
+        let Some(statement) = self.row::<pb::Statement>(&keys::statement(id))? else {
+            return Ok(None);
+        };
+        let signature_count = self.count(&keys::signature_count(id))?;
+        Ok(Some(pb::Statement { signature_count, ..statement }))
+    }
+
+    /// A campaign as callers see it.
+    pub(crate) fn campaign_message(
+        &self,
+        id: &CampaignId,
+    ) -> Result<Option<pb::Campaign>, ViewError> {
+        let Some(campaign) = self.row::<pb::Campaign>(&keys::campaign(id))? else {
+            return Ok(None);
+        };
+        let participant_count = self.count(&keys::participant_count(id))?;
+        Ok(Some(pb::Campaign { participant_count, ..campaign }))
+    }
+
+    pub(super) fn signature_message(
+        &self,
+        id: &StatementId,
+        member: &MemberId,
+    ) -> Result<Option<pb::Signature>, ViewError> {
+        self.row(&keys::signature(id, member))
+    }
+
+    pub(super) fn participation_message(
+        &self,
+        id: &CampaignId,
+        member: &MemberId,
+    ) -> Result<Option<pb::Participation>, ViewError> {
+        self.row(&keys::participation(id, member))
+    }
+
+    pub(super) fn signatures_held(&self, id: &StatementId) -> Result<i64, ViewError> {
+        self.count(&keys::signature_count(id))
+    }
+
+    pub(super) fn participants_held(&self, id: &CampaignId) -> Result<i64, ViewError> {
+        self.count(&keys::participant_count(id))
+    }
+
+    /// Which event answers a request, when it was made before.
+    pub(crate) fn request(&self, request_id: &str) -> Result<Option<RequestRow>, ViewError> {
+        self.row(&keys::request(request_id))
+    }
+
+    /// How far the registry is followed.
+    pub(crate) fn place(&self) -> Result<Option<Followed>, ViewError> {
+        let Some(bytes) = self.0.get(keys::FOLLOWED)? else {
+            return Ok(None);
+        };
+        codec::decode_followed(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// Statements by name: all, those a network issued, or those a member issued or signed.
+    pub(crate) fn statements(
+        &self,
+        network: Option<&NetworkId>,
+        member: Option<&MemberId>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Rows<pb::Statement>, ViewError> {
+        let prefix = match (network, member) {
+            (Some(network), _) => keys::statements_of_network(network),
+            (None, Some(member)) => keys::statements_of_member(member),
+            (None, None) => keys::STATEMENTS.to_owned(),
+        };
+        self.page(&prefix, after, limit, |id, _| {
+            let id = StatementId::from_id(id).map_err(damaged)?;
+            self.statement_message(&id)?.ok_or_else(|| damaged("a statement listed is missing"))
+        })
+    }
+
+    /// Campaigns by name: all, those of a network, or those a member leads or took part in.
+    pub(crate) fn campaigns(
+        &self,
+        network: Option<&NetworkId>,
+        member: Option<&MemberId>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Rows<pb::Campaign>, ViewError> {
+        let prefix = match (network, member) {
+            (Some(network), _) => keys::campaigns_of_network(network),
+            (None, Some(member)) => keys::campaigns_of_member(member),
+            (None, None) => keys::CAMPAIGNS.to_owned(),
+        };
+        self.page(&prefix, after, limit, |id, _| {
+            let id = CampaignId::from_id(id).map_err(damaged)?;
+            self.campaign_message(&id)?.ok_or_else(|| damaged("a campaign listed is missing"))
+        })
+    }
+
+    /// Signatures of a statement by member.
+    pub(crate) fn signatures(
+        &self,
+        id: &StatementId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Rows<pb::Signature>, ViewError> {
+        let prefix = keys::signatures(id);
+        self.page(&prefix, after, limit, |_, value| pb::Signature::decode(value).map_err(damaged))
+    }
+
+    /// Participations in a campaign by member.
+    pub(crate) fn participations(
+        &self,
+        id: &CampaignId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Rows<pb::Participation>, ViewError> {
+        let prefix = keys::participations(id);
+        self.page(&prefix, after, limit, |_, value| {
+            pb::Participation::decode(value).map_err(damaged)
+        })
+    }
+
+    /// Rows under a prefix, after the id of the last one of the page before.
+    fn page<R>(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        row: impl Fn(&str, &[u8]) -> Result<R, ViewError>,
+    ) -> Result<Rows<R>, ViewError> {
+        let after = after.map(|id| format!("{prefix}{id}").into_bytes());
+        let mut entries = self.0.scan(prefix.as_bytes(), after.as_deref(), limit + 1)?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let mut rows = Vec::with_capacity(entries.len());
+        let mut last = None;
+        for (key, value) in entries {
+            let id = std::str::from_utf8(&key[prefix.len()..]).map_err(damaged)?;
+            rows.push(row(id, &value)?);
+            last = Some(id.to_owned());
+        }
+        Ok(Rows { rows, more_after: last.filter(|_| more) })
+    }
+}
+
+fn damaged(problem: impl ToString) -> ViewError {
+    ViewError::Value(problem.to_string())
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Unreadable {
+    Unreadable(Box::new(error))
+}
+
+impl<K: Keys> State for Lookup<'_, K> {
+    fn network(&self, id: &NetworkId) -> Result<Option<NetworkFacts>, Unreadable> {
+        self.network_facts(id).map_err(unreadable)
+    }
+
+    fn member(&self, id: &MemberId) -> Result<Option<MemberFacts>, Unreadable> {
+        self.member_facts(id).map_err(unreadable)
+    }
+
+    fn membership(
+        &self,
+        network: &NetworkId,
+        member: &MemberId,
+    ) -> Result<Option<MembershipState>, Unreadable> {
+        self.membership_state(network, member).map_err(unreadable)
+    }
+
+    fn statement(&self, id: &StatementId) -> Result<Option<Statement>, Unreadable> {
+        let message = self.statement_message(id).map_err(unreadable)?;
+        message.map(Statement::from_stored).transpose().map_err(unreadable)
+    }
+
+    fn signature_count(&self, id: &StatementId) -> Result<i64, Unreadable> {
+        self.signatures_held(id).map_err(unreadable)
+    }
+
+    fn has_signed(&self, id: &StatementId, member: &MemberId) -> Result<bool, Unreadable> {
+        Ok(self.signature_message(id, member).map_err(unreadable)?.is_some())
+    }
+
+    fn campaign(&self, id: &CampaignId) -> Result<Option<Campaign>, Unreadable> {
+        let message = self.campaign_message(id).map_err(unreadable)?;
+        message.map(Campaign::from_stored).transpose().map_err(unreadable)
+    }
+
+    fn participant_count(&self, id: &CampaignId) -> Result<i64, Unreadable> {
+        self.participants_held(id).map_err(unreadable)
+    }
+
+    fn participation(
+        &self,
+        id: &CampaignId,
+        member: &MemberId,
+    ) -> Result<Option<Participation>, Unreadable> {
+        let message = self.participation_message(id, member).map_err(unreadable)?;
+        message.map(Participation::from_stored).transpose().map_err(unreadable)
+    }
+
+    fn followed(&self) -> Result<Option<Followed>, Unreadable> {
+        self.place().map_err(unreadable)
+    }
+}

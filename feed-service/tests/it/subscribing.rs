@@ -1,0 +1,274 @@
+//! Subscriptions: Ordered, Unique, Atomic, Complete, Resumable, Bookmarkable, and how they end.
+
+use bytes::Bytes;
+use hansa_proto::pb::feed::v1 as pb;
+use hansa_proto::pb::registry::v1::MemberState;
+use pb::subscribe_request::Start;
+use pb::subscribe_response::Message;
+use tonic::{Code, Streaming};
+
+use crate::feed::{Feed, events, from_beginning, publication, reason, rules, small_registry};
+use crate::registry::{self, Registry};
+
+/// A feed of the small registry, with a statement and several signatures in one commit.
+async fn small_feed(data: &std::path::Path) -> (Registry, Feed) {
+    let registry = small_registry().await;
+    let feed = Feed::start(data, &registry).await;
+    feed.followed(3).await;
+    let publish = publication("a", &["barcelona", "madrid"]);
+    feed.statements().publish_statement(publish).await.unwrap();
+    feed.statements().publish_statement(publication("b", &[])).await.unwrap();
+    (registry, feed)
+}
+
+fn after(cursor: &Bytes) -> pb::SubscribeRequest {
+    pb::SubscribeRequest { start: Some(Start::AfterCursor(cursor.clone())), ..Default::default() }
+}
+
+async fn next(stream: &mut Streaming<pb::SubscribeResponse>) -> Message {
+    stream.message().await.unwrap().unwrap().message.unwrap()
+}
+
+#[tokio::test]
+async fn all_there_is_comes_in_order_and_whole() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    let messages = feed.read_to_head(from_beginning()).await;
+    let Some(Message::Opened(opened)) = messages.first() else { panic!("Opened comes first") };
+    assert_eq!((opened.start_position, opened.head_position), (0, 5));
+    let Some(Message::Progress(last)) = messages.last() else { panic!("Progress comes last") };
+    assert_eq!((last.position, &last.cursor), (5, &opened.head_cursor));
+    let names: Vec<String> = events(&messages).into_iter().map(|event| event.name).collect();
+    let expected = ["1.0", "2.0", "2.1", "3.0", "4.0", "4.1", "4.2", "5.0"];
+    assert_eq!(names, expected.map(|name| format!("events/{name}")));
+    feed.stop().await;
+}
+
+/// Resuming after any cursor gives exactly what would have followed, with every filter and every cap.
+#[tokio::test]
+async fn every_cursor_continues_exactly() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    let about_madrid =
+        pb::Filter { members: vec!["members/madrid".to_owned()], ..Default::default() };
+    for filter in [None, Some(about_madrid)] {
+        for max_batch_events in [1, 2, 256] {
+            let request = pb::SubscribeRequest {
+                filter: filter.clone(),
+                max_batch_events,
+                ..from_beginning()
+            };
+            let messages = feed.read_to_head(request.clone()).await;
+            let all = events(&messages);
+            let mut cursors = 0;
+            for (index, message) in messages.iter().enumerate() {
+                let cursor = match message {
+                    Message::Opened(opened) => &opened.start_cursor,
+                    Message::Batch(batch) => &batch.cursor,
+                    Message::Progress(progress) => &progress.cursor,
+                    other => panic!("{other:?} in a stream that stops at the head"),
+                };
+                cursors += 1;
+                let seen = events(&messages[..=index]).len();
+                let resumed =
+                    pb::SubscribeRequest { start: after(cursor).start, ..request.clone() };
+                assert_eq!(events(&feed.read_to_head(resumed).await), all[seen..]);
+            }
+            assert!(cursors >= 3, "too few cursors to prove anything");
+        }
+    }
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn caps_hold_except_for_a_large_commit() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    for request in [
+        pb::SubscribeRequest { max_batch_events: 1, ..from_beginning() },
+        pb::SubscribeRequest { max_batch_bytes: 1_024, ..from_beginning() },
+    ] {
+        let messages = feed.read_to_head(request).await;
+        let mut batches = 0;
+        for message in &messages {
+            let Message::Batch(batch) = message else { continue };
+            batches += 1;
+            let positions: std::collections::BTreeSet<u64> =
+                batch.events.iter().map(|event| event.position).collect();
+            let bytes: usize = batch.events.iter().map(prost::Message::encoded_len).sum();
+            assert!(positions.len() == 1 || bytes <= 1_024);
+            let whole = events(&messages);
+            let whole = whole.iter().filter(|event| positions.contains(&event.position)).count();
+            assert_eq!(whole, batch.events.len(), "a commit in two batches");
+        }
+        assert!(batches > 1);
+    }
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_new_comes_when_it_is_durable() {
+    let data = tempfile::tempdir().unwrap();
+    let (registry, feed) = small_feed(data.path()).await;
+    let end = pb::SubscribeRequest { start: Some(Start::End(())), ..Default::default() };
+    let mut live = feed.subscribe(end).await.unwrap();
+    assert!(matches!(next(&mut live).await, Message::Opened(_)));
+    let Message::CaughtUp(caught_up) = next(&mut live).await else { panic!("not caught up") };
+    assert_eq!(caught_up.position, 5);
+    registry.commit(vec![registry::member("paris", MemberState::Active)]);
+    let Message::Batch(batch) = next(&mut live).await else { panic!("not the new event") };
+    assert_eq!(batch.events[0].members, ["members/paris"]);
+    let get = pb::GetEventRequest { name: batch.events[0].name.clone(), min_position: 0 };
+    let got = feed.events().get_event(get).await.unwrap().into_inner();
+    assert_eq!(got.event.as_ref(), batch.events.first());
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn a_quiet_stream_gives_signs_of_life() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    let nothing = pb::Filter {
+        campaigns: vec!["campaigns/none".to_owned()],
+        allow_unknown: true,
+        ..Default::default()
+    };
+    let request = pb::SubscribeRequest {
+        filter: Some(nothing),
+        progress_interval: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        ..from_beginning()
+    };
+    let mut quiet = feed.subscribe(request).await.unwrap();
+    assert!(matches!(next(&mut quiet).await, Message::Opened(_)));
+    assert!(matches!(next(&mut quiet).await, Message::CaughtUp(_)));
+    let Message::Progress(progress) = next(&mut quiet).await else { panic!("no sign of life") };
+    assert_eq!((progress.position, progress.head_position), (5, 5));
+    feed.stop().await;
+}
+
+/// A run of events that nobody asked for is reported on the way, and resuming there misses nothing.
+#[tokio::test]
+async fn a_long_run_without_a_match_gives_progress() {
+    let registry = small_registry().await;
+    let data = tempfile::tempdir().unwrap();
+    let feed = Feed::start(data.path(), &registry).await;
+    for round in 0..12 {
+        let member =
+            |number: i32| registry::member(&format!("m-{round}-{number}"), MemberState::Active);
+        registry.commit((0..1_000).map(member).collect());
+    }
+    registry.commit(vec![registry::joined("fearless", "madrid")]);
+    feed.followed(16).await;
+    let joins = pb::Filter { kinds: vec![pb::EventKind::Joined as i32], ..Default::default() };
+    let request = pb::SubscribeRequest { filter: Some(joins.clone()), ..from_beginning() };
+    let messages = feed.read_to_head(request.clone()).await;
+    assert_eq!(events(&messages).len(), 2);
+    let Some(Message::Progress(progress)) = messages.get(2) else {
+        panic!("{:?}", messages.get(2))
+    };
+    assert!(progress.position > 3 && progress.position < 16);
+    let resumed = pb::SubscribeRequest { start: after(&progress.cursor).start, ..request };
+    assert_eq!(events(&feed.read_to_head(resumed).await), events(&messages)[1..]);
+
+    // A list looks at a bounded number of events a call, and gets there all the same.
+    let mut list = pb::ListEventsRequest { filter: Some(joins), ..Default::default() };
+    for descending in [false, true] {
+        let mut listed = Vec::new();
+        let mut pages = 0;
+        list = pb::ListEventsRequest { descending, page_token: String::new(), ..list };
+        loop {
+            let page = feed.events().list_events(list.clone()).await.unwrap().into_inner();
+            pages += 1;
+            listed.extend(page.events);
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            list.page_token = page.next_page_token;
+        }
+        assert_eq!((listed.len(), pages), (2, 2));
+    }
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn cursors_that_cannot_be_taken_are_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    let head = feed.followed(3).await.head_cursor.to_vec();
+    let mut future = head.clone();
+    *future.last_mut().unwrap() += 1;
+    let mut foreign = head.clone();
+    foreign[1] ^= 1;
+    for (cursor, code, expected) in [
+        (future, Code::OutOfRange, "CURSOR_IN_FUTURE"),
+        (foreign, Code::FailedPrecondition, "CURSOR_FOREIGN"),
+        (head[1..].to_vec(), Code::InvalidArgument, "MALFORMED"),
+        (Vec::new(), Code::InvalidArgument, "MALFORMED"),
+    ] {
+        let refused = feed.subscribe(after(&cursor.into())).await.unwrap_err();
+        assert_eq!(reason(&refused), (code, expected.to_owned()));
+    }
+    let refused = feed.subscribe(pb::SubscribeRequest::default()).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::InvalidArgument, "MALFORMED".to_owned()));
+    let unknown = pb::Filter {
+        networks: vec!["networks/none".to_owned()],
+        members: vec!["members/none".to_owned()],
+        campaigns: vec!["campaigns/none".to_owned()],
+        ..Default::default()
+    };
+    let request = pb::SubscribeRequest { filter: Some(unknown), ..from_beginning() };
+    let refused = feed.subscribe(request).await.unwrap_err();
+    let refused: Vec<String> = rules(&refused).into_iter().map(|(rule, _)| rule).collect();
+    assert_eq!(refused, ["NETWORK_UNKNOWN", "MEMBER_UNKNOWN", "CAMPAIGN_UNKNOWN"]);
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn draining_is_announced_and_ends_the_stream() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    let mut live = feed.subscribe(from_beginning()).await.unwrap();
+    while !matches!(next(&mut live).await, Message::CaughtUp(_)) {}
+    feed.drain();
+    let Message::Notice(notice) = next(&mut live).await else { panic!("no notice") };
+    assert_eq!(notice.kind, pb::NoticeKind::Draining as i32);
+    let ended = live.message().await.unwrap_err();
+    assert_eq!(reason(&ended), (Code::Unavailable, "NOT_SERVING".to_owned()));
+    drop(live);
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn pages_are_pinned_and_whole_in_both_directions() {
+    let data = tempfile::tempdir().unwrap();
+    let (registry, feed) = small_feed(data.path()).await;
+    let all = feed.all_events().await;
+    for descending in [false, true] {
+        let mut list = pb::ListEventsRequest { page_size: 3, descending, ..Default::default() };
+        let mut listed = Vec::new();
+        let mut following = feed.followed(0).await.registry_position;
+        loop {
+            let page = feed.events().list_events(list.clone()).await.unwrap().into_inner();
+            listed.extend(page.events);
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            list.page_token = page.next_page_token;
+            // What happens meanwhile belongs to another list.
+            let id = format!("new-{descending}-{}", listed.len());
+            following = registry.commit(vec![registry::member(&id, MemberState::Active)]);
+            feed.followed(following).await;
+        }
+        assert!(following > 3);
+        if descending {
+            let newest = listed.iter().map(|event| event.position).max().unwrap();
+            let mut expected: Vec<pb::Event> = feed.all_events().await;
+            expected.retain(|event| event.position <= newest);
+            expected.reverse();
+            assert_eq!(listed, expected);
+        } else {
+            assert_eq!(listed, all);
+        }
+    }
+    feed.stop().await;
+}
