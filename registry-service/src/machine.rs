@@ -44,7 +44,7 @@ pub(crate) enum Answer {
     /// It is so now.
     Done {
         /// The resource as it is now.
-        resource: pb::change::Resource,
+        resource: Box<pb::change::Resource>,
         /// Position of the commit, or of the view when nothing was written.
         position: Position,
     },
@@ -81,7 +81,7 @@ impl RegistryMachine {
     }
 
     /// The resource as it is, for a command that changes nothing.
-    fn present(&self, target: &Target) -> Result<pb::change::Resource, Refused<Rejection>> {
+    fn present(&self, target: &Target) -> Result<Box<pb::change::Resource>, Refused<Rejection>> {
         let found = match target {
             Target::Network(id) => {
                 view::network(&self.staging, id).map(|it| it.map(pb::change::Resource::Network))
@@ -94,6 +94,7 @@ impl RegistryMachine {
         };
         found
             .map_err(view_failed)?
+            .map(Box::new)
             .ok_or_else(|| Refused::Rules(Rejection::NotFound(target.clone())))
     }
 
@@ -196,11 +197,11 @@ impl Machine for RegistryMachine {
 }
 
 /// The change that answers: the last, which is the one of the command's target.
-fn answering(changes: &[pb::Change]) -> (u32, pb::change::Resource) {
+fn answering(changes: &[pb::Change]) -> (u32, Box<pb::change::Resource>) {
     let last = changes.last().expect("a decision without changes is answered before");
     let resource = last.resource.clone().expect("every change is encoded with its resource");
     let index = u32::try_from(changes.len() - 1).expect("a commit has at most 1,000 changes");
-    (index, resource)
+    (index, Box::new(resource))
 }
 
 fn draft(

@@ -5,6 +5,8 @@
 mod harness;
 #[path = "service/reads.rs"]
 mod reads;
+#[path = "service/starting.rs"]
+mod starting;
 #[path = "service/watching.rs"]
 mod watching;
 #[path = "service/writes.rs"]

@@ -62,13 +62,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn line(kind: ChangeKind) -> String {
     let request_id = RequestId::parse("request-1").unwrap();
-    let slot =
-        Slot { position: Position::new(300), recorded_at_micros: 1_700_000_000_123_456 };
+    let slot = Slot { position: Position::new(300), recorded_at_micros: 1_700_000_000_123_456 };
     let changes = vec![change_to_pb(&change(kind), 7)];
     let meta = Meta {
         request_id: request_id.to_string(),

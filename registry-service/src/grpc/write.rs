@@ -14,7 +14,6 @@ use hansa_proto::registry::{
 };
 use hansa_proto::violation::Violations;
 use prost::Message;
-use prost_types::FieldMask;
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
@@ -56,7 +55,7 @@ impl Registry {
         let request = parse(request).map_err(status::malformed)?;
         match self.writer.submit(request).await.map_err(status::submit)? {
             Answer::Done { resource, position } => {
-                Ok(Written { resource, position: position.get(), replayed: false })
+                Ok(Written { resource: *resource, position: position.get(), replayed: false })
             }
             Answer::Replayed { position, index } => self.replayed(position, index).await,
         }
@@ -224,7 +223,7 @@ write_request!(CreateNetworkRequest, |request, violations| {
 
 write_request!(UpdateNetworkRequest, |request, violations| {
     let network = required(request.network, "network", violations)?;
-    let mask = request.update_mask.unwrap_or_else(FieldMask::default);
+    let mask = request.update_mask.unwrap_or_default();
     let id = name(&network.name, "network.name", NetworkId::parse, violations);
     let patch = NetworkPatch::parse(network, &mask, "network", violations);
     let etag = etag(request.etag);
@@ -257,7 +256,7 @@ write_request!(CreateMemberRequest, |request, violations| {
 
 write_request!(UpdateMemberRequest, |request, violations| {
     let member = required(request.member, "member", violations)?;
-    let mask = request.update_mask.unwrap_or_else(FieldMask::default);
+    let mask = request.update_mask.unwrap_or_default();
     let id = name(&member.name, "member.name", MemberId::parse, violations);
     let patch = MemberPatch::parse(member, &mask, "member", violations);
     let etag = etag(request.etag);
@@ -317,7 +316,7 @@ write_request!(RecordMembershipRequest, |request, violations| {
 
 write_request!(ChangeMembershipRequest, |request, violations| {
     let membership = name(&request.name, "name", MembershipId::parse, violations);
-    let mask = request.update_mask.unwrap_or_else(FieldMask::default);
+    let mask = request.update_mask.unwrap_or_default();
     let patch = required(request.term, "term", violations)
         .and_then(|term| TermPatch::parse(term, &mask, "term", violations));
     let occurred_at = date(request.occurred_at, "occurred_at", violations);

@@ -56,6 +56,13 @@ impl Registry {
     }
 }
 
+/// A client of a registry that serves at an address.
+pub(crate) async fn connect(address: &str) -> RegistryServiceClient<Channel> {
+    let channel = Channel::from_shared(address.to_owned()).unwrap().connect().await.unwrap();
+    wait_until_serving(channel.clone()).await;
+    RegistryServiceClient::new(channel)
+}
+
 /// Every name the health knows is SERVING once the replay is done.
 async fn wait_until_serving(channel: Channel) {
     let names = ["", "hansa.registry.v1.RegistryService", "hansa.registry.v1.LandscapeService"];

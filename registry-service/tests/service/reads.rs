@@ -105,7 +105,7 @@ async fn a_position_that_does_not_come_in_time_is_unavailable() {
     it.client.create_network(create_network("n")).await.unwrap();
     let get = registry::GetNetworkRequest { name: "networks/n".into(), min_position: 2 };
     let mut request = Request::new(get.clone());
-    request.set_timeout(std::time::Duration::from_millis(500));
+    request.set_timeout(std::time::Duration::from_secs(2));
     let late = it.client.get_network(request).await.unwrap_err();
     assert_eq!(refusal(&late), (Code::Unavailable, "POSITION_NOT_REACHED".into()));
 
