@@ -6,7 +6,9 @@ use hansa_proto::pb::feed::v1::subscribe_request::Start;
 use hansa_proto::pb::feed::v1::subscribe_response::Message;
 use hansa_proto::pb::feed::v1::{Event, EventKind, Filter, ListEventsRequest, SubscribeRequest};
 use hansa_tests::World;
-use hansa_tests::events::{after, batches, events_to_head, from_beginning, messages_to_head, place};
+use hansa_tests::events::{
+    after, batches, events_to_head, from_beginning, messages_to_head, place,
+};
 
 use crate::story::{MEMBERS, NETWORKS, Story, member, network};
 
@@ -25,10 +27,12 @@ async fn told(seed: u64, steps: usize) -> (World, Story) {
 fn random_filter(story: &mut Story) -> Filter {
     let mut filter = Filter { allow_unknown: true, ..Default::default() };
     if story.below(2) == 0 {
-        filter.networks = (0..=story.below(2)).map(|_| format!("networks/{}", story.network())).collect();
+        filter.networks =
+            (0..=story.below(2)).map(|_| format!("networks/{}", story.network())).collect();
     }
     if story.below(2) == 0 {
-        filter.members = (0..=story.below(3)).map(|_| format!("members/{}", story.member())).collect();
+        filter.members =
+            (0..=story.below(3)).map(|_| format!("members/{}", story.member())).collect();
     }
     if story.below(3) == 0 {
         filter.countries = vec![["ES", "DE", "FR", "BR"][story.below(4)].to_owned()];
@@ -46,7 +50,8 @@ fn random_filter(story: &mut Story) -> Filter {
 
 /// What a filter means, written down a second time and as plainly as possible.
 fn naive_match(filter: &Filter, event: &Event) -> bool {
-    let withdrawal = [EventKind::StatementCorrected, EventKind::StatementRetracted].contains(&event.kind());
+    let withdrawal =
+        [EventKind::StatementCorrected, EventKind::StatementRetracted].contains(&event.kind());
     let kinds = filter.kinds.is_empty()
         || filter.kinds.contains(&event.kind)
         || (withdrawal && !filter.exclude_withdrawals);
@@ -149,18 +154,24 @@ async fn listed(world: &World, filter: Filter, descending: bool) -> Vec<Event> {
 async fn resumable_and_bookmarkable() {
     let (world, mut story) = told(15, 80).await;
     for filter in [None, Some(random_filter(&mut story)), Some(random_filter(&mut story))] {
-        let subscribe = |start| SubscribeRequest { filter: filter.clone(), max_batch_events: 3, ..start };
+        let subscribe =
+            |start| SubscribeRequest { filter: filter.clone(), max_batch_events: 3, ..start };
         let messages = messages_to_head(&mut world.feed(), subscribe(from_beginning())).await;
         let all: Vec<Event> = sent_after(&messages, 0);
         for (index, message) in messages.iter().enumerate() {
             let Some(cursor) = cursor_of(message) else { continue };
             let rest = sent_after(&messages, index + 1);
-            let resumed = messages_to_head(&mut world.feed(), subscribe(after(Some(&cursor)))).await;
+            let resumed =
+                messages_to_head(&mut world.feed(), subscribe(after(Some(&cursor)))).await;
             assert_eq!(sent_after(&resumed, 0), rest, "after message {index}: {message:?}");
         }
         let last = messages.iter().filter_map(cursor_of).next_back().unwrap();
         let nothing = messages_to_head(&mut world.feed(), subscribe(after(Some(&last)))).await;
-        assert!(sent_after(&nothing, 0).is_empty(), "something came after the end of {}", all.len());
+        assert!(
+            sent_after(&nothing, 0).is_empty(),
+            "something came after the end of {}",
+            all.len()
+        );
     }
 }
 
@@ -245,8 +256,11 @@ async fn durable_before_visible() {
 async fn exactly_once_from_the_registry() {
     let (world, _) = told(18, 200).await;
     let events = events_to_head(&mut world.feed(), None).await;
-    let from_registry: Vec<u64> =
-        events.iter().map(|event| event.registry_position).filter(|position| *position > 0).collect();
+    let from_registry: Vec<u64> = events
+        .iter()
+        .map(|event| event.registry_position)
+        .filter(|position| *position > 0)
+        .collect();
     assert!(from_registry.is_sorted());
     let mut active: BTreeMap<(String, String), i32> = BTreeMap::new();
     for event in &events {
@@ -264,10 +278,8 @@ async fn exactly_once_from_the_registry() {
             let (network, member) = (network(number), member(other));
             let name = hansa_tests::make::membership_name(&network, &member);
             let folded = active.get(&(format!("networks/{network}"), format!("members/{member}")));
-            let request = hansa_proto::pb::registry::v1::GetMembershipRequest {
-                name,
-                ..Default::default()
-            };
+            let request =
+                hansa_proto::pb::registry::v1::GetMembershipRequest { name, ..Default::default() };
             let held = match world.registry().get_membership(request).await {
                 Ok(response) => {
                     let membership = response.into_inner().membership.unwrap();

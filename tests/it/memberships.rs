@@ -36,7 +36,8 @@ async fn get(world: &World, member: &str) -> Membership {
 async fn who_left_can_come_back_and_every_term_is_kept() {
     let world = world_with(AdmissionMode::Open).await;
     let mut registry = world.registry();
-    let join = |year| JoinNetworkRequest { occurred_at: make::date(&[year]), ..make::join("n", "a") };
+    let join =
+        |year| JoinNetworkRequest { occurred_at: make::date(&[year]), ..make::join("n", "a") };
     registry.join_network(join(2001)).await.unwrap();
     assert_eq!(refusal(registry.join_network(join(2002)).await), refused("ALREADY_A_MEMBER"));
     let leave = LeaveNetworkRequest {
@@ -59,12 +60,7 @@ async fn who_left_can_come_back_and_every_term_is_kept() {
     assert_eq!(
         terms,
         [
-            (
-                MembershipState::Ended,
-                make::date(&[2001]),
-                make::date(&[2009]),
-                EndReason::Left
-            ),
+            (MembershipState::Ended, make::date(&[2001]), make::date(&[2009]), EndReason::Left),
             (MembershipState::Active, make::date(&[2012]), None, EndReason::Unspecified),
         ]
     );
@@ -104,10 +100,7 @@ async fn approval_decides() {
 async fn only_who_was_invited_joins() {
     let world = world_with(AdmissionMode::Invitation).await;
     let mut registry = world.registry();
-    assert_eq!(
-        refusal(registry.join_network(make::join("n", "a")).await),
-        refused("NOT_INVITED")
-    );
+    assert_eq!(refusal(registry.join_network(make::join("n", "a")).await), refused("NOT_INVITED"));
     let invite = InviteMemberRequest {
         network: make::network_name("n"),
         member: make::member_name("a"),

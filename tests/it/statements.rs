@@ -29,7 +29,12 @@ async fn world() -> (World, u64) {
     (world, position)
 }
 
-fn publish(id: &str, network: &str, signatories: &[&str], position: u64) -> PublishStatementRequest {
+fn publish(
+    id: &str,
+    network: &str,
+    signatories: &[&str],
+    position: u64,
+) -> PublishStatementRequest {
     PublishStatementRequest {
         min_registry_position: position,
         ..make::statement(id, network, signatories)
@@ -96,10 +101,7 @@ async fn signed_once_corrected_and_retracted() {
         ..Default::default()
     };
     statements.sign_statement(sign("b")).await.unwrap();
-    assert_eq!(
-        refusal(statements.sign_statement(sign("a")).await),
-        refused(&["ALREADY_SIGNED"])
-    );
+    assert_eq!(refusal(statements.sign_statement(sign("a")).await), refused(&["ALREADY_SIGNED"]));
     let list = ListSignaturesRequest { name: "statements/old".to_owned(), ..Default::default() };
     let signatures = statements.list_signatures(list).await.unwrap().into_inner().signatures;
     let members: Vec<_> = signatures.iter().map(|signature| signature.member.as_str()).collect();
@@ -120,7 +122,7 @@ async fn signed_once_corrected_and_retracted() {
     assert_eq!(old.signature_count, 2);
     assert_eq!(
         refusal(statements.sign_statement(sign("a")).await),
-        refused(&["STATEMENT_CLOSED"])
+        refused(&["ALREADY_SIGNED", "STATEMENT_CLOSED"])
     );
     let retract = RetractStatementRequest {
         name: "statements/new".to_owned(),

@@ -70,7 +70,8 @@ impl Story {
             5 => {
                 let signatories = [self.member(), self.member()];
                 let signatories: Vec<&str> = signatories.iter().map(String::as_str).collect();
-                let mut request = make::statement(&self.id("statement"), &network, &signatories[..1]);
+                let mut request =
+                    make::statement(&self.id("statement"), &network, &signatories[..1]);
                 request.min_registry_position = self.registry_position;
                 request.request_id = request_id;
                 accepted(world.statements().publish_statement(request).await);

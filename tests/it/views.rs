@@ -32,7 +32,8 @@ async fn answers(world: &World) -> Answers {
             page_size: 1000,
             ..Default::default()
         };
-        memberships.extend(registry.list_memberships(request).await.unwrap().into_inner().memberships);
+        memberships
+            .extend(registry.list_memberships(request).await.unwrap().into_inner().memberships);
     }
     let networks = ListNetworksRequest::default();
     let members = ListMembersRequest::default();
@@ -55,7 +56,13 @@ async fn answers(world: &World) -> Answers {
             .unwrap()
             .into_inner()
             .statements,
-        campaigns: world.campaigns().list_campaigns(campaigns).await.unwrap().into_inner().campaigns,
+        campaigns: world
+            .campaigns()
+            .list_campaigns(campaigns)
+            .await
+            .unwrap()
+            .into_inner()
+            .campaigns,
         events: events_to_head(&mut world.feed(), None).await,
     }
 }
@@ -98,7 +105,8 @@ async fn request_ids_are_remembered_by_a_rebuilt_view() {
     let mut publish = make::statement("charter", "anvita", &[]);
     publish.request_id = "publish-charter".to_owned();
     publish.min_registry_position = first.position;
-    let published = world.statements().publish_statement(publish.clone()).await.unwrap().into_inner();
+    let published =
+        world.statements().publish_statement(publish.clone()).await.unwrap().into_inner();
 
     world.kill_feed().await;
     world.kill_registry().await;

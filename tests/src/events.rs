@@ -45,7 +45,10 @@ pub async fn events_to_head(
     filter: Option<Filter>,
 ) -> Vec<Event> {
     let request = SubscribeRequest { filter, ..from_beginning() };
-    batches(messages_to_head(feed, request).await).into_iter().flat_map(|(events, _)| events).collect()
+    batches(messages_to_head(feed, request).await)
+        .into_iter()
+        .flat_map(|(events, _)| events)
+        .collect()
 }
 
 /// The batches among messages: events and cursor.

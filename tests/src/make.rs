@@ -6,8 +6,8 @@ use hansa_proto::pb::feed::v1::{
     StatementKind,
 };
 use hansa_proto::pb::registry::v1::{
-    Admission, AdmissionMode, CreateMemberRequest, CreateNetworkRequest, JoinNetworkRequest, Member,
-    MemberKind, Network, NetworkKind,
+    Admission, AdmissionMode, CreateMemberRequest, CreateNetworkRequest, JoinNetworkRequest,
+    Member, MemberKind, Network, NetworkKind,
 };
 
 /// `networks/{id}`.

@@ -24,9 +24,10 @@ impl Refusal {
         assert_eq!(info.domain, "hansa");
         assert!(info.metadata.contains_key("retryable"), "{info:?}");
         assert!(info.metadata.contains_key("side_effects"), "{info:?}");
-        let fields = details.bad_request().into_iter().flat_map(|bad| {
-            bad.field_violations.iter().map(|violation| violation.field.clone())
-        });
+        let fields = details
+            .bad_request()
+            .into_iter()
+            .flat_map(|bad| bad.field_violations.iter().map(|violation| violation.field.clone()));
         let rules = details.precondition_failure().into_iter().flat_map(|failure| {
             failure.violations.iter().map(|violation| violation.r#type.clone())
         });

@@ -36,7 +36,8 @@ struct Service {
 
 struct Running {
     shutdown: Shutdown,
-    task: JoinHandle<()>,
+    /// What it says in the end, when it did not end well.
+    task: JoinHandle<Result<(), String>>,
 }
 
 impl World {
@@ -190,11 +191,7 @@ impl Service {
         let listener = TcpListener::bind(self.address).await.expect("its port is free again");
         let shutdown = Shutdown::new();
         let service = run(listener, shutdown.clone());
-        let task = tokio::spawn(async move {
-            if let Err(error) = service.await {
-                panic!("the service ended: {error}");
-            }
-        });
+        let task = tokio::spawn(async move { service.await.map_err(|error| format!("{error:?}")) });
         self.running = Some(Running { shutdown, task });
         within(serving(format!("http://{}", self.address))).await;
     }
@@ -202,7 +199,8 @@ impl Service {
     async fn end(&mut self, how: impl FnOnce(&Shutdown)) {
         let running = self.running.take().expect("it runs");
         how(&running.shutdown);
-        within(running.task).await.expect("it ends without a panic");
+        let ended = within(running.task).await.expect("it ends without a panic");
+        ended.expect("it ends in order");
     }
 }
 
@@ -232,7 +230,10 @@ async fn serving(url: String) {
 }
 
 fn channel(url: &str) -> Channel {
-    Endpoint::from_shared(url.to_owned()).expect("a well-formed URL").tcp_nodelay(true).connect_lazy()
+    Endpoint::from_shared(url.to_owned())
+        .expect("a well-formed URL")
+        .tcp_nodelay(true)
+        .connect_lazy()
 }
 
 /// Fails a test that would wait for ever.
