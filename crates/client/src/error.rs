@@ -114,14 +114,20 @@ impl CallError {
 
     /// The whole story over several lines: what was wrong, where, and what to do.
     pub fn for_people(&self) -> String {
-        let mut text = self.message.clone();
+        let mut text = match (self.fields.is_empty(), self.rules.is_empty()) {
+            (false, _) => "the request is malformed".to_owned(),
+            (true, false) => "refused".to_owned(),
+            (true, true) => self.message.clone(),
+        };
         for FieldProblem { field, problem } in &self.fields {
             text.push_str(&format!("\n  {field}: {problem}"));
         }
         for RuleProblem { rule, subject, problem } in &self.rules {
-            text.push_str(&format!("\n  {rule} ({subject}): {problem}"));
+            text.push_str(&format!("\n  {problem} ({rule}, {subject})"));
         }
-        if let Some(reason) = &self.reason {
+        if let Some(reason) = &self.reason
+            && self.rules.is_empty()
+        {
             text.push_str(&format!("\n  reason: {reason}"));
         }
         if let Some(advice) = self.advice() {
@@ -144,8 +150,13 @@ fn advice_on(rule: &str) -> Option<&'static str> {
         "MEMBER_UNKNOWN" => "see `hansa members list` for the members there are",
         "CAMPAIGN_UNKNOWN" => "see `hansa campaigns list` for the campaigns there are",
         "ALREADY_A_MEMBER" => "see `hansa memberships list --network … --member …`",
+        "NOT_INVITED" => "the network has to invite it first (InviteMember)",
+        "NETWORK_NOT_ACTIVE" => "nobody can join before it is ACTIVE",
+        "NOT_AN_ACTIVE_MEMBER" => "name an active member, or leave --acting-member out",
         "NO_MEMBER_LIST" => "this network has no members to join; statements can still name it",
-        "NETWORK_ENDED" | "CAMPAIGN_ENDED" | "MEMBER_RETIRED" => "what has ended stays as it is",
+        "NETWORK_ENDED" | "CAMPAIGN_ENDED" | "MEMBERSHIP_ENDED" | "MEMBER_RETIRED" => {
+            "what has ended stays as it is"
+        }
         _ => return None,
     })
 }

@@ -80,13 +80,8 @@ pub(crate) struct Memberships {
 enum MembershipAction {
     /// List memberships of a network, of a member, or both
     List {
-        /// Of this network
-        #[arg(long, value_name = "ID", value_parser = values::network, required_unless_present = "member")]
-        network: Option<NetworkId>,
-
-        /// Of this member
-        #[arg(long, value_name = "ID", value_parser = values::member)]
-        member: Option<MemberId>,
+        #[command(flatten)]
+        whose: Whose,
 
         #[command(flatten)]
         limit: Limit,
@@ -101,6 +96,18 @@ enum MembershipAction {
         #[arg(value_parser = values::member)]
         member: MemberId,
     },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Whose {
+    /// Of this network
+    #[arg(long, value_name = "ID", value_parser = values::network)]
+    network: Option<NetworkId>,
+
+    /// Of this member
+    #[arg(long, value_name = "ID", value_parser = values::member)]
+    member: Option<MemberId>,
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +176,7 @@ where
     }
     if !as_json {
         let more = if token.is_empty() { "" } else { ", and there are more" };
-        output::line(&format!("{rows}\n{shown} shown{more}"))?;
+        output::line(&format!("{}\n{shown} shown{more}", table::text(&rows)))?;
     }
     Ok(())
 }
@@ -177,7 +184,7 @@ where
 fn show_one(as_json: bool, value: &Value) -> Result<()> {
     match as_json {
         true => output::json(value)?,
-        false => output::line(&table::of_one(value).to_string())?,
+        false => output::line(&table::of_one(value))?,
     }
     Ok(())
 }
@@ -285,8 +292,9 @@ pub(crate) async fn memberships(arguments: Memberships) -> Result<()> {
             let membership = answer(client.clone().get_membership(request).await)?.membership;
             show_one(as_json, &json::membership(&membership.unwrap_or_default()))
         }
-        MembershipAction::List { network, member, limit } => {
-            let (network, member) = (optional(network.as_ref()), optional(member.as_ref()));
+        MembershipAction::List { whose, limit } => {
+            let network = optional(whose.network.as_ref());
+            let member = optional(whose.member.as_ref());
             let headings =
                 ["network", "member", "state", "class", "roles", "joined", "left", "as of"];
             show_all(

@@ -96,7 +96,7 @@ pub(crate) fn as_text(report: &Report) -> String {
             rows.add_row(std::iter::once(kind.plural().to_owned()).chain(cells));
         }
     }
-    format!("{rows}\n{report}")
+    format!("{}\n{report}", table::text(&rows))
 }
 
 fn as_json(report: &Report) -> serde_json::Value {

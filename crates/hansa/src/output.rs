@@ -41,13 +41,20 @@ pub(crate) fn complain(error: &anyhow::Error) {
     note(&format!("error: {}", described(error)));
 }
 
-/// The causes one below the other; a failed call tells all its fields and rules.
+/// The causes one below the other, each once; a failed call tells all its fields and rules.
 fn described(error: &anyhow::Error) -> String {
-    let causes = error.chain().map(|cause| match cause.downcast_ref::<CallError>() {
-        Some(call) => call.for_people(),
-        None => cause.to_string(),
-    });
-    causes.collect::<Vec<_>>().join("\n  because: ")
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = match cause.downcast_ref::<CallError>() {
+            Some(call) => call.for_people(),
+            None => cause.to_string(),
+        };
+        // The transport's own layers say nothing a person can use.
+        if text != "transport error" && !causes.contains(&text) {
+            causes.push(text);
+        }
+    }
+    causes.join("\n  because: ")
 }
 
 /// What a call answers, or what it says is wrong.

@@ -18,13 +18,18 @@ pub(crate) fn new(headings: &[&str]) -> Table {
     table
 }
 
+/// As text, without blanks at the ends of lines.
+pub(crate) fn text(table: &Table) -> String {
+    table.trim_fmt()
+}
+
 /// A resource, a field a row.
-pub(crate) fn of_one(value: &Value) -> Table {
+pub(crate) fn of_one(value: &Value) -> String {
     let mut table = new(&["field", "value"]);
     for (field, value) in value.as_object().into_iter().flatten() {
         table.add_row([field.clone(), said(value, "\n")]);
     }
-    table
+    text(&table)
 }
 
 /// A value in words: parts of a list a line each, parts of an object behind each other.

@@ -60,7 +60,8 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
 
 /// Bytes in hexadecimal digits, such as cursors.
 pub(crate) fn from_hex(text: &str) -> Option<Bytes> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+    let digits = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !digits || !text.len().is_multiple_of(2) {
         return None;
     }
     let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
