@@ -251,3 +251,6 @@ fn read_followed(message: FollowedBytes) -> Result<Followed, String> {
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
     bytes.try_into().map_err(|_| format!("{} bytes where {N} belong", bytes.len()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,3 +94,133 @@ pub(crate) fn unknown<K: Keys>(
     }
     Ok(broken)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use hansa_proto::country::Country;
+    use hansa_proto::ids::{CampaignId, MemberId, NetworkId};
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    fn a_kind() -> impl Strategy<Value = EventKind> {
+        prop::sample::select(EventKind::ALL.to_vec())
+    }
+
+    fn a_country() -> impl Strategy<Value = Country> {
+        prop::sample::select(vec!["ES", "FR", "BR"]).prop_map(|code| Country::parse(code).unwrap())
+    }
+
+    fn a_filter() -> impl Strategy<Value = Filter> {
+        let network = "[ab]".prop_map(|id| NetworkId::from_id(&id).unwrap());
+        let member = "[ab]".prop_map(|id| MemberId::from_id(&id).unwrap());
+        let campaign = "[ab]".prop_map(|id| CampaignId::from_id(&id).unwrap());
+        (
+            btree_set(a_kind(), 0..4),
+            btree_set(network, 0..2),
+            btree_set(member, 0..2),
+            btree_set(a_country(), 0..2),
+            btree_set("[xy]", 0..2),
+            btree_set(campaign, 0..2),
+            any::<bool>(),
+        )
+            .prop_map(
+                |(kinds, networks, members, countries, themes, campaigns, exclude)| Filter {
+                    kinds,
+                    networks,
+                    members,
+                    countries,
+                    themes,
+                    campaigns,
+                    exclude_withdrawals: exclude,
+                    allow_unknown: false,
+                },
+            )
+    }
+
+    fn an_event() -> impl Strategy<Value = pb::Event> {
+        (
+            a_kind(),
+            prop::option::of("[abc]"),
+            vec("[abc]", 0..3),
+            vec(a_country(), 0..3),
+            vec("[xyzXYZ]", 0..3),
+            prop::option::of("[abc]"),
+        )
+            .prop_map(|(kind, network, members, countries, themes, campaign)| pb::Event {
+                kind: kind.to_pb(),
+                network: network.map(|id| format!("networks/{id}")).unwrap_or_default(),
+                members: members.iter().map(|id| format!("members/{id}")).collect(),
+                countries: countries.iter().map(ToString::to_string).collect(),
+                themes,
+                campaign: campaign.map(|id| format!("campaigns/{id}")).unwrap_or_default(),
+                ..Default::default()
+            })
+    }
+
+    /// The contract's words, one after the other, on strict values.
+    fn wanted(filter: &Filter, event: &pb::Event) -> bool {
+        let kind = EventKind::from_pb(event.kind).unwrap();
+        if !filter.kinds.is_empty() && !filter.kinds.contains(&kind) {
+            let withdrawn =
+                kind == EventKind::StatementCorrected || kind == EventKind::StatementRetracted;
+            if filter.exclude_withdrawals || !withdrawn {
+                return false;
+            }
+        }
+        if !filter.networks.is_empty()
+            && !NetworkId::parse(&event.network).is_ok_and(|id| filter.networks.contains(&id))
+        {
+            return false;
+        }
+        if !filter.campaigns.is_empty()
+            && !CampaignId::parse(&event.campaign).is_ok_and(|id| filter.campaigns.contains(&id))
+        {
+            return false;
+        }
+        let members = event.members.iter().map(|name| MemberId::parse(name).unwrap());
+        if !filter.members.is_empty() && !members.into_iter().any(|id| filter.members.contains(&id))
+        {
+            return false;
+        }
+        let countries = event.countries.iter().map(|code| Country::parse(code).unwrap());
+        if !filter.countries.is_empty()
+            && !countries.into_iter().any(|code| filter.countries.contains(&code))
+        {
+            return false;
+        }
+        let themes = &event.themes;
+        filter.themes.is_empty()
+            || filter
+                .themes
+                .iter()
+                .any(|want| themes.iter().any(|has| has.eq_ignore_ascii_case(want)))
+    }
+
+    proptest! {
+        /// What passes is what the contract says, for any filter and any event.
+        #[test]
+        fn passes_what_the_contract_says(filter in a_filter(), event in an_event()) {
+            prop_assert_eq!(Matcher::new(&filter).matches(&event), wanted(&filter, &event));
+        }
+    }
+
+    #[test]
+    fn a_withdrawal_passes_the_kinds_but_not_the_other_fields() {
+        let about = |network: &str| pb::Event {
+            kind: EventKind::StatementRetracted.to_pb(),
+            network: network.to_owned(),
+            ..Default::default()
+        };
+        let mut filter = Filter {
+            kinds: [EventKind::Joined].into(),
+            networks: [NetworkId::from_id("a").unwrap()].into(),
+            ..Default::default()
+        };
+        assert!(Matcher::new(&filter).matches(&about("networks/a")));
+        assert!(!Matcher::new(&filter).matches(&about("networks/b")));
+        filter.exclude_withdrawals = true;
+        assert!(!Matcher::new(&filter).matches(&about("networks/a")));
+    }
+}

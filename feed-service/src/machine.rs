@@ -254,3 +254,6 @@ fn view_failed(error: ViewError) -> Refused<Rejection> {
 fn view_fault(error: ViewError, doing: &str) -> Fault {
     Fault::caused(format!("cannot {doing} the view"), error)
 }
+
+#[cfg(test)]
+mod tests;

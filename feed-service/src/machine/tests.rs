@@ -1,0 +1,341 @@
+//! A rebuilt view is the live view, whatever was asked in whatever order, and refusals leave nothing.
+#![allow(clippy::unwrap_used)]
+
+use hansa_journal::Draft;
+use hansa_proto::feed::{Campaign, Outcome, OutcomeKind, Statement};
+use hansa_proto::ids::{CampaignId, MemberId, StatementId};
+use hansa_proto::pb::feed::v1 as feed;
+use hansa_proto::pb::registry::v1 as registry;
+use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
+use hansa_view::Keys;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{Joining, RegistryChange, RegistryCommit, RegistryResource, Signing};
+
+/// One thing to ask, on few names, so that much of it meets.
+#[derive(Clone, Debug)]
+enum Ask {
+    Network { id: u8, ended: bool },
+    Member { id: u8, retired: bool },
+    Membership { network: u8, member: u8, state: i32 },
+    Publish { id: u8, issuer: u8, members: Vec<u8>, request: u8 },
+    Sign { id: u8, member: u8 },
+    Correct { id: u8, new: u8 },
+    Retract { id: u8 },
+    Launch { id: u8, leads: Vec<u8>, members: Vec<u8> },
+    Join { id: u8, member: u8 },
+    Leave { id: u8, member: u8 },
+    End { id: u8 },
+    Settle,
+    Discard,
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let few = || 0..3u8;
+    let some = || proptest::collection::vec(0..4u8, 0..3);
+    prop_oneof![
+        2 => (few(), any::<bool>()).prop_map(|(id, ended)| Ask::Network { id, ended }),
+        3 => (0..4u8, prop::bool::weighted(0.2)).prop_map(|(id, retired)| Ask::Member { id, retired }),
+        2 => (few(), few(), 1..6i32)
+            .prop_map(|(network, member, state)| Ask::Membership { network, member, state }),
+        4 => (few(), few(), some(), 0..4u8).prop_map(|(id, issuer, members, request)| {
+            Ask::Publish { id, issuer, members, request }
+        }),
+        3 => (few(), few()).prop_map(|(id, member)| Ask::Sign { id, member }),
+        2 => (few(), 0..6u8).prop_map(|(id, new)| Ask::Correct { id, new }),
+        1 => few().prop_map(|id| Ask::Retract { id }),
+        3 => (few(), some(), some())
+            .prop_map(|(id, leads, members)| Ask::Launch { id, leads, members }),
+        3 => (few(), few()).prop_map(|(id, member)| Ask::Join { id, member }),
+        3 => (few(), few()).prop_map(|(id, member)| Ask::Leave { id, member }),
+        1 => few().prop_map(|id| Ask::End { id }),
+        3 => Just(Ask::Settle),
+        1 => Just(Ask::Discard),
+    ]
+}
+
+fn member_id(id: u8) -> MemberId {
+    MemberId::from_id(&format!("m{id}")).unwrap()
+}
+
+fn statement(id: u8, issuer: u8) -> Box<Statement> {
+    Box::new(
+        Statement::from_stored(feed::Statement {
+            name: format!("statements/s{id}"),
+            kind: 1,
+            title: "Title".to_owned(),
+            issuer_network: format!("networks/n{issuer}"),
+            issuer_members: vec![format!("members/m{issuer}")],
+            state: 1,
+            ..Default::default()
+        })
+        .unwrap(),
+    )
+}
+
+/// A machine with its view, and the commits it made.
+struct Feed {
+    machine: FeedMachine,
+    view: Arc<View>,
+    commits: Vec<Commit>,
+    batch: Vec<Draft>,
+    registry: u64,
+    followed_in_batch: u64,
+    _directory: tempfile::TempDir,
+}
+
+const IDENTITY: JournalId = JournalId::from_bytes([3; 16]);
+
+impl Feed {
+    fn new() -> Feed {
+        let directory = tempfile::tempdir().unwrap();
+        let (view, _) = View::open(directory.path(), view::FORMAT, IDENTITY).unwrap();
+        let view = Arc::new(view);
+        let machine = FeedMachine::new(IDENTITY, Arc::clone(&view), watch::channel(None).0);
+        Feed {
+            machine,
+            view,
+            commits: Vec::new(),
+            batch: Vec::new(),
+            registry: 0,
+            followed_in_batch: 0,
+            _directory: directory,
+        }
+    }
+
+    /// Everything the view holds of the feed.
+    fn keys(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut entries = self.view.read(|keys| keys.scan(b"", None, 100_000)).unwrap();
+        entries.retain(|(key, _)| key[0] != 0);
+        entries
+    }
+
+    fn submit(&mut self, request_id: Option<RequestId>, command: Command) {
+        let place = self.commits.len() + self.batch.len() + 1;
+        let slot = Slot { position: Position::new(place as u64), recorded_at_micros: place as i64 };
+        let payload_hash = [1; 32];
+        let principal = "anonymous".to_owned();
+        let request =
+            Request { principal, request_id, payload_hash, validate_only: false, command };
+        match self.machine.decide(slot, request) {
+            Ok(Decision::Commit { draft, .. }) => self.batch.push(draft),
+            Ok(Decision::Answer(_)) | Err(Refused::Rules(_)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn follow(&mut self, kind: ChangeKind, resource: RegistryResource) {
+        self.followed_in_batch += 1;
+        let position = Position::new(self.registry + self.followed_in_batch);
+        let commit = RegistryCommit {
+            place: Followed {
+                position,
+                chain: Chain::from_bytes([4; 32]),
+                identity: JournalId::from_bytes([5; 16]),
+            },
+            principal: "registrar".to_owned(),
+            request_id: String::new(),
+            changes: vec![RegistryChange { kind, occurred_at: None, resource }],
+        };
+        let before = self.batch.len();
+        self.submit(None, Command::RecordRegistryCommit(commit));
+        assert_eq!(
+            self.batch.len(),
+            before + 1,
+            "the next commit of the registry was not recorded"
+        );
+    }
+
+    fn settle(&mut self) {
+        for draft in std::mem::take(&mut self.batch) {
+            let position = Position::new(self.commits.len() as u64 + 1);
+            let last = self.commits.last().map(|commit| commit.chain);
+            let chain = last.unwrap_or(Chain::origin(IDENTITY)).extended(position, &draft);
+            let Draft { recorded_at_micros, meta, body } = draft;
+            self.commits.push(Commit { position, chain, recorded_at_micros, meta, body });
+        }
+        if let Some(last) = self.commits.last() {
+            self.machine.settle(last.position, last.chain).unwrap();
+            self.machine.released(last.position);
+        }
+        self.registry += std::mem::take(&mut self.followed_in_batch);
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let name =
+            || vec![hansa_proto::pb::common::v1::Name { text: "x".into(), ..Default::default() }];
+        let joining = |id: u8| Joining { member: member_id(id), joined: None };
+        let signing =
+            |id: u8| Signing { member: member_id(id), representative: String::new(), signed: None };
+        let statement_id = |id: u8| StatementId::from_id(&format!("s{id}")).unwrap();
+        let campaign_id = |id: u8| CampaignId::from_id(&format!("c{id}")).unwrap();
+        match ask {
+            Ask::Network { id, ended } => {
+                let network = registry::Network {
+                    name: format!("networks/n{id}"),
+                    names: name(),
+                    kind: 1,
+                    themes: vec!["Housing".to_owned()],
+                    state: if ended { 4 } else { 2 },
+                    ..Default::default()
+                };
+                let network = Box::new(Network::from_stored(network).unwrap());
+                self.follow(ChangeKind::NetworkCreated, RegistryResource::Network(network, 0));
+            }
+            Ask::Member { id, retired } => {
+                let member = registry::Member {
+                    name: format!("members/m{id}"),
+                    names: name(),
+                    kind: 1,
+                    country: "ES".to_owned(),
+                    state: if retired { 2 } else { 1 },
+                    ..Default::default()
+                };
+                let member = Box::new(Member::from_stored(member).unwrap());
+                self.follow(ChangeKind::MemberCreated, RegistryResource::Member(member));
+            }
+            Ask::Membership { network, member, state } => {
+                let membership = registry::Membership {
+                    name: format!("networks/n{network}/memberships/m{member}"),
+                    network: format!("networks/n{network}"),
+                    member: format!("members/m{member}"),
+                    state,
+                    terms: vec![registry::Term { state, ..Default::default() }],
+                    ..Default::default()
+                };
+                let membership = Box::new(Membership::from_stored(membership).unwrap());
+                let resource = RegistryResource::Membership(membership);
+                self.follow(ChangeKind::MembershipChanged, resource);
+            }
+            Ask::Publish { id, issuer, members, request } => {
+                let request = RequestId::parse(&format!("request-{request}")).unwrap();
+                let signings = members.into_iter().map(signing).collect();
+                let statement = statement(id, issuer);
+                self.submit(Some(request), Command::PublishStatement { statement, signings });
+            }
+            Ask::Sign { id, member } => {
+                let (statement, signing) = (statement_id(id), signing(member));
+                self.submit(None, Command::SignStatement { statement, signing });
+            }
+            Ask::Correct { id, new } => {
+                let (reason, etag) = (String::new(), String::new());
+                let correction = statement(new, id);
+                let statement = statement_id(id);
+                self.submit(
+                    None,
+                    Command::CorrectStatement { statement, correction, reason, etag },
+                );
+            }
+            Ask::Retract { id } => {
+                let (reason, etag) = (String::new(), String::new());
+                let statement = statement_id(id);
+                let retract =
+                    Command::RetractStatement { statement, reason, occurred_at: None, etag };
+                self.submit(None, retract);
+            }
+            Ask::Launch { id, leads, members } => {
+                let leads: std::collections::BTreeSet<u8> = leads.into_iter().collect();
+                let campaign = feed::Campaign {
+                    name: format!("campaigns/c{id}"),
+                    title: "Title".to_owned(),
+                    kind: 1,
+                    network: "networks/n0".to_owned(),
+                    leads: leads.iter().map(|id| format!("members/m{id}")).collect(),
+                    state: 1,
+                    ..Default::default()
+                };
+                let campaign = Box::new(Campaign::from_stored(campaign).unwrap());
+                let joinings = members.into_iter().map(joining).collect();
+                self.submit(None, Command::LaunchCampaign { campaign, joinings });
+            }
+            Ask::Join { id, member } => {
+                let (campaign, joining) = (campaign_id(id), joining(member));
+                self.submit(None, Command::JoinCampaign { campaign, joining });
+            }
+            Ask::Leave { id, member } => {
+                let (campaign, member) = (campaign_id(id), member_id(member));
+                self.submit(None, Command::LeaveCampaign { campaign, member, left: None });
+            }
+            Ask::End { id } => {
+                let outcome = Outcome { kind: OutcomeKind::Lost, summary: String::new() };
+                let (campaign, etag) = (campaign_id(id), String::new());
+                self.submit(None, Command::EndCampaign { campaign, outcome, ended: None, etag });
+            }
+            Ask::Settle => self.settle(),
+            Ask::Discard => {
+                self.machine.discard();
+                self.batch.clear();
+                self.followed_in_batch = 0;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Random commands, settled or discarded now and then: the view rebuilt from the journal alone is
+    /// the live one, and every count is the number of rows it counts.
+    #[test]
+    fn a_rebuilt_view_is_the_live_view(asks in proptest::collection::vec(ask(), 1..120)) {
+        let mut live = Feed::new();
+        for id in 0..2 {
+            live.ask(Ask::Network { id, ended: false });
+            live.ask(Ask::Member { id, retired: false });
+        }
+        for ask in asks {
+            live.ask(ask);
+        }
+        live.settle();
+
+        let mut rebuilt = Feed::new();
+        for commit in &live.commits {
+            rebuilt.machine.replay(commit).unwrap();
+        }
+        if let Some(last) = live.commits.last() {
+            rebuilt.machine.settle(last.position, last.chain).unwrap();
+        }
+        prop_assert_eq!(rebuilt.keys(), live.keys());
+
+        live.view.read(|keys| {
+            let lookup = Lookup(keys);
+            for statement in lookup.statements(None, None, None, 100)?.rows {
+                let id = StatementId::parse(&statement.name).unwrap();
+                let rows = lookup.signatures(&id, None, 100)?.rows;
+                assert_eq!(statement.signature_count, rows.len() as i64);
+            }
+            for campaign in lookup.campaigns(None, None, None, 100)?.rows {
+                let id = CampaignId::parse(&campaign.name).unwrap();
+                let rows = lookup.participations(&id, None, 100)?.rows;
+                let counted = rows.iter().filter(|row| row.active);
+                let counted = counted.filter(|row| !campaign.leads.contains(&row.member));
+                assert_eq!(campaign.participant_count, counted.count() as i64);
+            }
+            Ok(())
+        }).unwrap();
+    }
+}
+
+#[test]
+fn a_commit_that_does_not_fit_leaves_nothing_behind() {
+    let mut feed = Feed::new();
+    feed.ask(Ask::Network { id: 0, ended: false });
+    feed.ask(Ask::Member { id: 0, retired: false });
+    feed.settle();
+    let before = feed.keys();
+    // Beyond the limits of the contract, so that one statement alone is too large.
+    let mut large = statement(0, 0);
+    large.body = "x".repeat(2 * 1024 * 1024);
+    let slot = Slot { position: Position::new(3), recorded_at_micros: 3 };
+    let request = Request {
+        principal: "anonymous".to_owned(),
+        request_id: None,
+        payload_hash: [0; 32],
+        validate_only: false,
+        command: Command::PublishStatement { statement: large, signings: Vec::new() },
+    };
+    assert!(matches!(feed.machine.decide(slot, request), Err(Refused::TooLarge)));
+    feed.settle();
+    assert_eq!(feed.keys(), before);
+}
