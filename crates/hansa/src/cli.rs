@@ -8,7 +8,7 @@ use crate::{browse, import, journal, tail, up, write};
 
 const EXAMPLES: &str = "\
 Examples:
-  hansa                                         run both services, import the data set, follow the feed
+  hansa                                         run both services, follow the feed
   hansa tail --from beginning --stop-at-head --member es-barcelona
   hansa networks list
   hansa memberships list --member es-barcelona
@@ -21,7 +21,7 @@ are, --json prints one JSON object a line. Ids may be written bare, `es-barcelon
 
 /// Who is a member of which city network, and what they say and do together
 #[derive(Debug, Parser)]
-#[command(name = "hansa", version, about, after_help = EXAMPLES)]
+#[command(name = "hansa", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
