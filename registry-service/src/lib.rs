@@ -106,7 +106,7 @@ pub async fn run(
         Writer::start(journal, machine, options).map_err(RunError::Start)?;
 
     let health = Health::new();
-    let queries = Queries::new(view, reader, state.clone());
+    let queries = Queries::new(view.clone(), reader, state.clone());
     let routes = routes(writer.clone(), queries, shutdown.clone());
     let serving = server::serve(
         listener,
@@ -126,6 +126,7 @@ pub async fn run(
     };
     writer.stop().await;
     if let WriterState::Failed(reason) = &*state.borrow() {
+        view.condemn(reason);
         return Err(RunError::Writer(reason.clone()));
     }
     served.map_err(RunError::Serve)

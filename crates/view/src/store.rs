@@ -1,5 +1,6 @@
 //! How a view is opened, emptied and read.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::Bound;
@@ -139,7 +140,8 @@ impl View {
         look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError>,
     ) -> Result<R, ViewError> {
         let _settled = self.settling.read();
-        look(&ReadView { view: self, applied: self.mark()?.0 })
+        let found = look(&ReadView { view: self, applied: self.mark()?.0 });
+        found.inspect_err(|error| self.condemn(error))
     }
 
     /// Like [`View::read`], from an async task: on a blocking thread, few at a time.
@@ -193,13 +195,16 @@ impl View {
 
     /// Runs an operation of sled; whatever goes wrong in it condemns the view.
     fn watched<R>(&self, operation: impl FnOnce() -> sled::Result<R>) -> Result<R, ViewError> {
-        guarded(operation).inspect_err(|error| {
-            tracing::error!(directory = %self.directory.display(), %error, "the view failed");
-            // Best effort: without the mark the next opening finds the damage itself, or not.
-            if let Err(error) = fs::write(self.directory.join(CONDEMNED), b"") {
-                tracing::error!(%error, "the view could not be marked for a rebuild");
-            }
-        })
+        guarded(operation).inspect_err(|error| self.condemn(error))
+    }
+
+    /// Has the view rebuilt at its next opening: it is in doubt.
+    pub fn condemn(&self, reason: &dyn fmt::Display) {
+        tracing::error!(directory = %self.directory.display(), %reason, "the view is in doubt");
+        // Best effort: without the mark the next opening finds the damage itself, or not.
+        if let Err(error) = fs::write(self.directory.join(CONDEMNED), b"") {
+            tracing::error!(%error, "the view could not be marked for a rebuild");
+        }
     }
 }
 
@@ -402,6 +407,18 @@ mod tests {
         let (_, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
         assert!(matches!(opening, Opening::Rebuilt { .. }), "{opening:?}");
         assert!(!directory.path().join(CONDEMNED).exists());
+    }
+
+    #[test]
+    fn a_value_that_does_not_decode_condemns_the_view() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let (view, _) = View::open(directory.path(), 1, identity(7)).unwrap();
+        let read: Result<(), ViewError> = view.read(|_| Err(ViewError::Value("x".to_owned())));
+        assert!(read.is_err());
+        drop(view);
+        let (_, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
+        assert!(matches!(opening, Opening::Rebuilt { .. }), "{opening:?}");
     }
 
     #[test]
