@@ -7,8 +7,8 @@
 //! | `values.rs` | how arguments are written: ids, dates, words, sources |
 //! | `up.rs` | `up`: both services in one process |
 //! | `import.rs`, `dataset.rs` | `import`, and the data set that is built in |
-//! | `tail.rs`, `tail/` | `tail`: the feed, followed |
-//! | `browse.rs` | `networks`, `members`, `memberships`, `statements`, `campaigns` |
+//! | `tail.rs` | `tail`: the feed, followed |
+//! | `browse.rs`, `browse/` | `networks`, `members`, `memberships`, `statements`, `campaigns` |
 //! | `write.rs`, `write/` | `join`, `leave`, `publish`, `launch` |
 //! | `journal.rs` | `journal verify`, `journal dump` |
 //! | `json.rs`, `json/` | what resources and events look like as JSON |
