@@ -95,18 +95,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     shutdown.on_signals().context("cannot listen for signals")?;
     let mut services = Services::new();
     let endpoints = start(&arguments, &mut services, &shutdown).await?;
-    let outcome = tokio::select! {
+    let (mut stopped, failed) = tokio::select! {
         biased;
-        () = shutdown.stopping() => Ok(()),
-        ended = services.join_next() => ended_by_itself(ended),
-        outcome = Box::pin(serve(&arguments, &endpoints)) => outcome,
+        () = shutdown.stopping() => (Ok(()), Ok(())),
+        ended = services.join_next() => (ended_by_itself(ended), Ok(())),
+        failed = Box::pin(serve(&arguments, &endpoints)) => (Ok(()), failed),
     };
     shutdown.drain();
-    let mut stopped = Ok(());
     while let Some(ended) = services.join_next().await {
         stopped = stopped.and(ended.context("a service panicked").and_then(|result| result));
     }
-    outcome.and(stopped)
+    // What a service says of its own end explains what failed because of it.
+    stopped.and(failed)
 }
 
 /// Binds both addresses before anything starts, so that a taken one costs nothing.
