@@ -25,6 +25,7 @@ use crate::registry::{self, Registry};
 pub(crate) struct Feed {
     shutdown: Shutdown,
     task: JoinHandle<Result<(), RunError>>,
+    endpoint: Endpoint,
     channel: Channel,
 }
 
@@ -38,14 +39,19 @@ impl Feed {
 
     /// Starts one.
     pub(crate) async fn start_without_waiting(data: &Path, registry: &Registry) -> Feed {
+        Feed::start_with(Config::new(data.to_owned(), registry.uri.clone())).await
+    }
+
+    /// Starts one with flags of its own.
+    pub(crate) async fn start_with(config: Config) -> Feed {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let config = Config::new(data.to_owned(), registry.uri.clone());
         let task = tokio::spawn(run(config, listener, shutdown.clone()));
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = endpoint.tcp_nodelay(true).connect().await.unwrap();
-        Feed { shutdown, task, channel }
+        let endpoint = endpoint.tcp_nodelay(true);
+        let channel = endpoint.connect().await.unwrap();
+        Feed { shutdown, task, endpoint, channel }
     }
 
     /// Waits until health says so.
@@ -98,6 +104,18 @@ impl Feed {
         request: pb::SubscribeRequest,
     ) -> Result<Streaming<pb::SubscribeResponse>, Status> {
         self.events().subscribe(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// Subscribes on a connection of its own with small buffers: a stream that is not read takes up all
+    /// of a connection.
+    pub(crate) async fn subscribe_apart(
+        &self,
+        request: pb::SubscribeRequest,
+    ) -> Streaming<pb::SubscribeResponse> {
+        let small = 65_535;
+        let endpoint = self.endpoint.clone().initial_stream_window_size(small);
+        let channel = endpoint.initial_connection_window_size(small).connect().await.unwrap();
+        FeedServiceClient::new(channel).subscribe(request).await.unwrap().into_inner()
     }
 
     /// Everything a subscription sends until it ends.

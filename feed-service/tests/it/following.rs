@@ -144,3 +144,18 @@ async fn a_change_it_does_not_know_stops_it() {
     assert_eq!(feed.followed(3).await.registry_position, 3);
     feed.stop().await;
 }
+
+#[tokio::test]
+async fn a_silent_stream_is_taken_for_dead_and_opened_anew() {
+    let registry = small_registry().await;
+    registry.promise_progress(1);
+    let data = tempfile::tempdir().unwrap();
+    let feed = Feed::start(data.path(), &registry).await;
+    feed.followed(3).await;
+    assert_eq!(registry.streams_opened(), 1);
+    registry.opens(2).await;
+    registry.commit(vec![registry::member("paris", MemberState::Active)]);
+    feed.followed(4).await;
+    assert_eq!(feed.all_events().await.len(), 5);
+    feed.stop().await;
+}

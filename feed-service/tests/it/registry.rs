@@ -32,6 +32,8 @@ struct Behaviour {
     opened: usize,
     /// How many were refused.
     refused: usize,
+    /// The progress interval it promises. It never keeps it: commits are its only signs of life.
+    interval_seconds: i64,
 }
 
 /// The registry.
@@ -53,6 +55,7 @@ impl Registry {
             breaks_after: usize::MAX,
             opened: 0,
             refused: 0,
+            interval_seconds: 15,
         });
         let registry = Registry { behaviour: Arc::new(behaviour), uri };
         let service = Service(registry.clone());
@@ -100,6 +103,16 @@ impl Registry {
         self.behaviour.borrow().opened
     }
 
+    /// Promises signs of life that never come.
+    pub(crate) fn promise_progress(&self, interval_seconds: i64) {
+        self.behaviour.send_modify(|behaviour| behaviour.interval_seconds = interval_seconds);
+    }
+
+    /// Waits until so many streams were opened.
+    pub(crate) async fn opens(&self, streams: usize) {
+        self.behaviour.subscribe().wait_for(|now| now.opened >= streams).await.unwrap();
+    }
+
     /// Waits until a stream was refused.
     pub(crate) async fn refuses(&self) {
         self.behaviour.subscribe().wait_for(|now| now.refused > 0).await.unwrap();
@@ -124,7 +137,10 @@ impl Registry {
             identity: now.identity.to_vec().into(),
             after_position: request.after_position,
             head_position: now.commits.len() as u64,
-            progress_interval: Some(prost_types::Duration { seconds: 15, nanos: 0 }),
+            progress_interval: Some(prost_types::Duration {
+                seconds: now.interval_seconds,
+                nanos: 0,
+            }),
         };
         let watcher = Watcher {
             behaviour: self.behaviour.subscribe(),

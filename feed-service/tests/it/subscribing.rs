@@ -272,3 +272,57 @@ async fn pages_are_pinned_and_whole_in_both_directions() {
     }
     feed.stop().await;
 }
+
+/// A reader that stops reading misses nothing, and is told that it is not live any more.
+#[tokio::test]
+async fn who_does_not_read_falls_behind_and_catches_up() {
+    let data = tempfile::tempdir().unwrap();
+    let (registry, feed) = small_feed(data.path()).await;
+    let mut live = feed.subscribe_apart(from_beginning()).await;
+    while !matches!(next(&mut live).await, Message::CaughtUp(_)) {}
+    // Far more than connection and stream buffer.
+    for number in 0..6_000 {
+        let id = format!("{}-{number}", "m".repeat(80));
+        registry.commit(vec![registry::member(&id, MemberState::Active)]);
+    }
+    feed.followed(6_003).await;
+    let (mut positions, mut fell_behind) = (Vec::new(), 0);
+    loop {
+        match next(&mut live).await {
+            Message::Batch(batch) => {
+                positions.extend(batch.events.iter().map(|event| event.position));
+            }
+            Message::FellBehind(_) => fell_behind += 1,
+            Message::Progress(progress) => assert!(progress.position < 6_005, "never fell behind"),
+            Message::CaughtUp(caught_up) if caught_up.position == 6_005 => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(fell_behind, 1);
+    assert_eq!(positions, (6..=6_005).collect::<Vec<u64>>());
+    drop(live);
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn subscriptions_are_counted_and_given_back() {
+    let data = tempfile::tempdir().unwrap();
+    let registry = small_registry().await;
+    let mut config = feed_service::Config::new(data.path().to_owned(), registry.uri.clone());
+    config.max_subscriptions = 1;
+    let feed = Feed::start_with(config).await;
+    feed.health_becomes(tonic_health::pb::health_check_response::ServingStatus::Serving).await;
+    let mut only = feed.subscribe(from_beginning()).await.unwrap();
+    assert!(matches!(next(&mut only).await, Message::Opened(_)));
+    let refused = feed.subscribe(from_beginning()).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::ResourceExhausted, "STREAM_QUOTA".to_owned()));
+    drop(only);
+    let mut tries = 0;
+    while let Err(status) = feed.subscribe(from_beginning()).await {
+        // The server learns of the cancellation a moment later.
+        assert_eq!(reason(&status).1, "STREAM_QUOTA");
+        tries += 1;
+        assert!(tries < 1_000, "the place was never given back");
+    }
+    feed.stop().await;
+}
