@@ -121,7 +121,7 @@ pub async fn run(
     let follower = Follower {
         registry: config.registry,
         writer: writer.clone(),
-        view,
+        view: Arc::clone(&view),
         state: state.clone(),
         connected: connected_sender,
         health: health.clone(),
@@ -149,6 +149,9 @@ pub async fn run(
         WriterState::Failed(why) => Some(Arc::clone(why)),
         _ => None,
     };
+    if let Some(why) = &failed {
+        view.condemn(why);
+    }
     served?;
     failed.map_or(Ok(()), |why| Err(RunError::Failed(why)))
 }

@@ -20,6 +20,7 @@ use hansa_journal::Position;
 use hansa_proto::feed::{Cursor, Filter};
 use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
+use hansa_proto::progress;
 use hansa_proto::violation::Violations;
 use pb::subscribe_request::Start;
 use tonic::Status;
@@ -122,7 +123,8 @@ fn parse(request: pb::SubscribeRequest, violations: &mut Violations) -> Option<A
             .ok(),
     };
     let filter = Filter::parse(request.filter.unwrap_or_default(), "filter", violations);
-    let progress_interval = progress_interval(request.progress_interval, violations);
+    let progress_interval =
+        progress::interval(request.progress_interval, "progress_interval", violations);
     let max_events = cap(
         request.max_batch_events,
         (1, limits::BATCH_EVENTS, limits::BATCH_EVENTS_MOST),
@@ -142,28 +144,6 @@ fn parse(request: pb::SubscribeRequest, violations: &mut Violations) -> Option<A
         progress_interval,
         caps: batch::Caps { events: max_events, bytes: max_bytes },
     })
-}
-
-/// Seconds within the range, of which a fraction counts too.
-fn progress_interval(
-    asked: Option<prost_types::Duration>,
-    violations: &mut Violations,
-) -> Duration {
-    let usual = Duration::from_secs(limits::PROGRESS_SECONDS.unsigned_abs());
-    let Some(asked) = asked else {
-        return usual;
-    };
-    let range = &limits::PROGRESS_SECONDS_RANGE;
-    let shortest = Duration::from_secs(range.start().unsigned_abs());
-    let longest = Duration::from_secs(range.end().unsigned_abs());
-    match Duration::try_from(asked) {
-        Ok(interval) if (shortest..=longest).contains(&interval) => interval,
-        _ => {
-            let problem = format!("must be {} to {} seconds", range.start(), range.end());
-            violations.push("progress_interval", problem);
-            usual
-        }
-    }
 }
 
 /// A cap within its bounds; 0 means the usual.

@@ -13,6 +13,7 @@
 //! | `common`, `registry`, `feed` | the messages of each package, strict |
 //! | `enums` | the enums of each package, without UNSPECIFIED |
 //! | `limits` | every limit, by name |
+//! | `progress` | how long a stream may be silent |
 //! | `violation` | what is wrong with a request |
 //! | `stored` | what is wrong with stored bytes, and what a service records with a resource |
 //! | `fields` | how a message, or a request itself, is read field by field |
@@ -28,6 +29,7 @@ pub mod ids;
 pub mod limits;
 mod path;
 pub mod pb;
+pub mod progress;
 pub mod registry;
 pub mod stored;
 mod text;

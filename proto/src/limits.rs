@@ -138,6 +138,10 @@ pub const FILTER_THEMES: usize = 100;
 
 /// Most changes, or events, of one commit.
 pub const COMMIT_CHANGES: usize = 1_000;
+
+/// Most bytes of a commit of the registry: the feed says all of it again, with the countries and themes
+/// of every change, in a commit of at most 1 MiB.
+pub const REGISTRY_COMMIT_BYTES: usize = 640 * 1024;
 /// Entries of a page when none are asked for.
 pub const PAGE_SIZE: i32 = 100;
 /// Most entries of a page.

@@ -12,9 +12,9 @@ use futures_util::stream::{self, Stream};
 use hansa_chassis::clock;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{Commit, Position, ReadLimit, Reader};
-use hansa_proto::limits;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::violation::Violations;
+use hansa_proto::{limits, progress};
 use pb::watch_changes_response::Message;
 use tokio::time::Sleep;
 use tonic::Status;
@@ -36,7 +36,8 @@ fn parse(request: &pb::WatchChangesRequest) -> Result<Start, Violations> {
     let mut violations = Violations::default();
     let identity = fixed(&request.identity, "identity", &mut violations);
     let chain = fixed(&request.chain, "chain", &mut violations);
-    let interval = interval(request.progress_interval, &mut violations);
+    let interval =
+        progress::interval(request.progress_interval, "progress_interval", &mut violations);
     violations.finish()?;
     Ok(Start { after: Position::new(request.after_position), identity, chain, interval })
 }
@@ -55,29 +56,6 @@ fn fixed<const N: usize>(
         violations.push(field, format!("must have {N} bytes, or none"));
     }
     fixed
-}
-
-fn interval(asked: Option<prost_types::Duration>, violations: &mut Violations) -> Duration {
-    let usual = Duration::from_secs(limits::PROGRESS_SECONDS.unsigned_abs());
-    let Some(asked) = asked else { return usual };
-    let range = limits::PROGRESS_SECONDS_RANGE;
-    let least = Duration::from_secs(range.start().unsigned_abs());
-    let most = Duration::from_secs(range.end().unsigned_abs());
-    match duration(asked) {
-        Some(interval) if (least..=most).contains(&interval) => interval,
-        _ => {
-            let problem = format!("must be {} to {} seconds", range.start(), range.end());
-            violations.push("progress_interval", problem);
-            usual
-        }
-    }
-}
-
-/// Not the conversion of prost-types, which overflows on the smallest number of seconds.
-fn duration(asked: prost_types::Duration) -> Option<Duration> {
-    let seconds = u64::try_from(asked.seconds).ok()?;
-    let nanos = u32::try_from(asked.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
-    Some(Duration::new(seconds, nanos))
 }
 
 /// Opens the stream, or says why it cannot be.

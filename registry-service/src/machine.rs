@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hansa_journal::{Chain, Commit, Decision, Draft, Fault, Machine, Position, Refused, Slot};
 use hansa_proto::ids::RequestId;
+use hansa_proto::limits;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_view::{Staging, View, ViewError};
 
@@ -147,7 +148,7 @@ impl Machine for RegistryMachine {
         let changes = self.fold(&changes).map_err(view_failed)?;
         let (index, resource) = answering(&changes);
         let draft = draft(slot, request.principal, request.retry_key.as_ref(), index, changes);
-        if !draft.fits() {
+        if draft.size() > limits::REGISTRY_COMMIT_BYTES {
             self.staging.undo();
             return Err(Refused::TooLarge);
         }

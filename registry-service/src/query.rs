@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hansa_chassis::server;
 use hansa_journal::{Position, Reader, WriterState};
 use hansa_view::{ReadView, View, ViewError};
 use tokio::sync::watch;
@@ -25,28 +26,8 @@ pub(crate) struct Wait {
 impl Wait {
     /// For `min_position`, at most until the deadline of the call.
     pub(crate) fn until(min_position: u64, metadata: &MetadataMap) -> Wait {
-        let timeout = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok());
-        // A tenth of the time is left for the answer: after the deadline nobody hears it.
-        let patience = timeout.and_then(timeout_of).map_or(PATIENCE, |timeout| timeout / 10 * 9);
+        let patience = server::patience(metadata, PATIENCE);
         Wait { position: Position::new(min_position), patience }
-    }
-}
-
-/// Value and unit of a `grpc-timeout` header.
-fn timeout_of(header: &str) -> Option<Duration> {
-    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
-    if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let value: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(value * 3600)),
-        "M" => Some(Duration::from_secs(value * 60)),
-        "S" => Some(Duration::from_secs(value)),
-        "m" => Some(Duration::from_millis(value)),
-        "u" => Some(Duration::from_micros(value)),
-        "n" => Some(Duration::from_nanos(value)),
-        _ => None,
     }
 }
 
@@ -102,23 +83,5 @@ impl Queries {
             .query(move |keys| Ok((look(keys)?, keys.applied().get())))
             .await
             .map_err(status::view)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_is_read_in_every_unit() {
-        assert_eq!(timeout_of("2H"), Some(Duration::from_secs(7200)));
-        assert_eq!(timeout_of("3M"), Some(Duration::from_secs(180)));
-        assert_eq!(timeout_of("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(timeout_of("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(timeout_of("7u"), Some(Duration::from_micros(7)));
-        assert_eq!(timeout_of("9n"), Some(Duration::from_nanos(9)));
-        for malformed in ["", "S", "5", "5x", "-1S", "123456789S", "é"] {
-            assert_eq!(timeout_of(malformed), None, "{malformed}");
-        }
     }
 }

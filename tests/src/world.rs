@@ -143,11 +143,10 @@ impl World {
 
     /// Waits until the feed has followed the registry up to a position.
     pub async fn feed_follows(&self, registry_position: u64) -> GetFeedStatusResponse {
-        let request =
-            GetFeedStatusRequest { min_registry_position: registry_position, ..Default::default() };
+        let request = GetFeedStatusRequest { min_registry_position: registry_position };
         within(async {
             loop {
-                match self.feed().get_feed_status(request.clone()).await {
+                match self.feed().get_feed_status(request).await {
                     Ok(response) => return response.into_inner(),
                     Err(status) if status.code() == tonic::Code::Unavailable => {
                         tokio::task::yield_now().await;

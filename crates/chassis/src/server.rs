@@ -26,7 +26,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-pub use calls::caller_deadline;
+pub use calls::patience;
 
 pub use crate::config::ServeOptions;
 use crate::health::Health;

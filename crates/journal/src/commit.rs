@@ -43,16 +43,16 @@ impl Chain {
         Chain(hash.finalize().into())
     }
 
-    /// The value after one more commit.
+    /// The value after one more commit. It is taken over the hashes of `meta` and `body`, so that a
+    /// commit whose content was erased can still stand in the chain by them.
     #[must_use]
     pub fn extended(&self, position: Position, draft: &Draft) -> Chain {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(position.get().to_be_bytes());
         hash.update(draft.recorded_at_micros.to_be_bytes());
-        hash.update((draft.meta.len() as u64).to_be_bytes());
-        hash.update(&draft.meta);
-        hash.update(&draft.body);
+        hash.update(Sha256::digest(&draft.meta));
+        hash.update(Sha256::digest(&draft.body));
         Chain(hash.finalize().into())
     }
 

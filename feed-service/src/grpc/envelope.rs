@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hansa_chassis::server;
 use hansa_proto::ids::RequestId;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
@@ -11,9 +12,6 @@ use tonic::metadata::MetadataMap;
 
 /// How long to wait for a position when the caller sets no deadline.
 const USUAL_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Part of a caller's deadline kept for telling that it was not enough: a tenth, at most this.
-const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
 
 /// What surrounds a command.
 pub(super) struct Envelope {
@@ -94,29 +92,7 @@ pub(super) fn open<W: Write>(
 
 /// How long a call may wait for a position: most of the caller's deadline.
 pub(super) fn patience(metadata: &MetadataMap) -> Duration {
-    let text = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok());
-    let Some(deadline) = text.and_then(deadline) else {
-        return USUAL_PATIENCE;
-    };
-    deadline - (deadline / 10).min(TIME_TO_ANSWER)
-}
-
-/// A gRPC deadline: at most eight digits and a unit.
-fn deadline(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.len() > 8 {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(count * 3600)),
-        "M" => Some(Duration::from_secs(count * 60)),
-        "S" => Some(Duration::from_secs(count)),
-        "m" => Some(Duration::from_millis(count)),
-        "u" => Some(Duration::from_micros(count)),
-        "n" => Some(Duration::from_nanos(count)),
-        _ => None,
-    }
+    server::patience(metadata, USUAL_PATIENCE)
 }
 
 #[cfg(test)]
@@ -162,15 +138,5 @@ mod tests {
     fn a_request_id_must_be_visible() {
         let request = pb::SignStatementRequest { request_id: "a b".into(), ..Default::default() };
         assert_eq!(opened(request).1.into_vec()[0].field, "request_id");
-    }
-
-    #[test]
-    fn some_of_the_deadline_is_kept_for_the_answer() {
-        let mut request = tonic::Request::new(());
-        assert_eq!(patience(request.metadata()), USUAL_PATIENCE);
-        request.set_timeout(Duration::from_millis(500));
-        assert_eq!(patience(request.metadata()), Duration::from_millis(450));
-        request.set_timeout(Duration::from_secs(60));
-        assert_eq!(patience(request.metadata()), Duration::from_millis(59_900));
     }
 }

@@ -18,6 +18,9 @@ use tower::Service;
 
 use crate::status;
 
+/// At most this much of a deadline is kept for the answer: after it nobody hears it.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
+
 /// The services, and the room for calls to them.
 #[derive(Debug, Clone)]
 pub(super) struct Calls {
@@ -58,11 +61,12 @@ fn refusal(answer: &Response<Body>) -> Option<Status> {
     Status::from_header_map(answer.headers()).filter(|status| status.code() != Code::Ok)
 }
 
-/// How long the caller of a method waits, by its `grpc-timeout`: for methods that themselves wait for
-/// something and want to answer before that.
+/// How long a method may wait for something and still answer in time: most of what the caller gives it
+/// by `grpc-timeout`, or this long when the caller sets no deadline.
 #[must_use]
-pub fn caller_deadline(metadata: &MetadataMap) -> Option<Duration> {
+pub fn patience(metadata: &MetadataMap, without_deadline: Duration) -> Duration {
     deadline(metadata.as_ref())
+        .map_or(without_deadline, |deadline| deadline - (deadline / 10).min(TIME_TO_ANSWER))
 }
 
 /// At most eight digits and a unit. A deadline that is malformed is none, as gRPC asks of servers
@@ -111,9 +115,17 @@ mod tests {
         ];
         for (text, duration) in cases {
             assert_eq!(deadline(&headers(text)), Some(duration), "{text}");
-            let metadata = MetadataMap::from_headers(headers(text));
-            assert_eq!(caller_deadline(&metadata), Some(duration), "{text}");
         }
+    }
+
+    #[test]
+    fn some_of_a_deadline_is_kept_for_the_answer() {
+        let usual = Duration::from_secs(7);
+        let patient = |text| patience(&MetadataMap::from_headers(headers(text)), usual);
+        assert_eq!(patience(&MetadataMap::new(), usual), usual);
+        assert_eq!(patient("500m"), Duration::from_millis(450));
+        assert_eq!(patient("60S"), Duration::from_millis(59_900));
+        assert_eq!(patient("never"), usual);
     }
 
     #[test]
@@ -122,7 +134,6 @@ mod tests {
             assert_eq!(deadline(&headers(text)), None, "{text:?}");
         }
         assert_eq!(deadline(&HeaderMap::new()), None);
-        assert_eq!(caller_deadline(&MetadataMap::new()), None);
     }
 
     async fn answer(calls: Calls, headers: HeaderMap) -> Status {
