@@ -1,5 +1,6 @@
 //! Behaviour of the pair, through gRPC only.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+// Seeds are printed: a failed run can be repeated.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod campaigns;
 mod dataset;
