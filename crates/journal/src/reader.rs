@@ -117,6 +117,43 @@ impl Reader {
         reading.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
     }
 
+    /// The commits at these positions, which ascend and are released, up to so many bytes: at least the
+    /// first, perhaps not all.
+    pub async fn read_at(
+        &self,
+        positions: Vec<Position>,
+        bytes: usize,
+    ) -> Result<Vec<Commit>, ReadError> {
+        let released = *self.released.borrow();
+        if positions.last().is_some_and(|last| *last > released.position) {
+            return Err(ReadError::Ahead { tail: released.position });
+        }
+        let (ring, journal) = (Arc::clone(&self.ring), Arc::clone(&self.journal));
+        let reading = tokio::spawn(async move {
+            let one = ReadLimit { commits: 1, bytes: 0 };
+            let open = journal.0.read().await;
+            let closed = || ReadError::Storage(io::Error::other("the journal is closed"));
+            let mut found: Vec<Commit> = Vec::with_capacity(positions.len());
+            let mut so_far = 0;
+            for position in positions {
+                let before = Position::new(position.get().saturating_sub(1));
+                let read = match ring.read(before, released.position, one) {
+                    Some(recent) => recent,
+                    None => open.as_ref().ok_or_else(closed)?.read(before, one).await?,
+                };
+                let missing = || ReadError::Storage(io::Error::other("a commit is missing"));
+                let commit = read.into_iter().next().ok_or_else(missing)?;
+                so_far += commit.meta.len() + commit.body.len();
+                if so_far > bytes && !found.is_empty() {
+                    break;
+                }
+                found.push(commit);
+            }
+            Ok(found)
+        });
+        reading.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
+    }
+
     /// Waits until a position is released.
     pub async fn wait_for(&self, position: Position) -> Result<(), WriterGone> {
         let mut released = self.released.clone();

@@ -13,11 +13,14 @@
 //! | file | answers |
 //! | --- | --- |
 //! | `store.rs` | how a view is opened, emptied and read |
+//! | `frozen.rs` | how a state holds still while the view moves on |
 //! | `staging.rs` | what the writer decides against before it is durable |
 
+mod frozen;
 mod staging;
 mod store;
 
+pub use frozen::{FROZEN_BYTES, Frozen, FrozenError, FrozenView};
 pub use staging::Staging;
 pub use store::{Opening, ReadView, View, ViewError};
 

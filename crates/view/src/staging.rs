@@ -10,7 +10,7 @@ use hansa_journal::{Chain, Position};
 use crate::{Entry, Keys, View, ViewError};
 
 /// Keys to write; `None` deletes.
-type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// A view with changes that are not durable yet.
 pub struct Staging {
@@ -88,41 +88,52 @@ impl Keys for Staging {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        let start = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
-        };
-        let mut staged: BTreeMap<&[u8], &Option<Vec<u8>>> = BTreeMap::new();
-        for layer in [&self.batch, &self.command] {
-            let range = layer.range::<[u8], _>((start, Bound::Unbounded));
-            staged.extend(
-                range
-                    .take_while(|(key, _)| key.starts_with(prefix))
-                    .map(|(key, value)| (key.as_slice(), value)),
-            );
-        }
-        if staged.is_empty() {
-            return self.view.scan(prefix, after, limit);
-        }
-        // Each staged key hides at most one stored key, so this many are enough to fill the page.
-        let enough = limit.saturating_add(staged.len());
-        let stored = self.view.scan(prefix, after, enough)?;
-        // Past the last stored key that was looked at, nothing is known of the view.
-        let horizon = (stored.len() == enough).then(|| stored[enough - 1].0.clone());
-        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
-        for (key, value) in staged {
-            match value {
-                Some(value) if horizon.as_deref().is_none_or(|horizon| key <= horizon) => {
-                    merged.insert(key.to_vec(), value.clone());
-                }
-                Some(_) => {}
-                None => {
-                    merged.remove(key);
-                }
+        merged(self.view.as_ref(), &[&self.batch, &self.command], prefix, after, limit)
+    }
+}
+
+/// Keys of a store with layers on top, the last of them uppermost.
+pub(crate) fn merged(
+    store: &(impl Keys + ?Sized),
+    layers: &[&Changes],
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Entry>, ViewError> {
+    let start = match after {
+        Some(after) if after >= prefix => Bound::Excluded(after),
+        _ => Bound::Included(prefix),
+    };
+    let mut staged: BTreeMap<&[u8], &Option<Vec<u8>>> = BTreeMap::new();
+    for layer in layers {
+        let range = layer.range::<[u8], _>((start, Bound::Unbounded));
+        staged.extend(
+            range
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .map(|(key, value)| (key.as_slice(), value)),
+        );
+    }
+    if staged.is_empty() {
+        return store.scan(prefix, after, limit);
+    }
+    // Each staged key hides at most one stored key, so this many are enough to fill the page.
+    let enough = limit.saturating_add(staged.len());
+    let stored = store.scan(prefix, after, enough)?;
+    // Past the last stored key that was looked at, nothing is known of the store.
+    let horizon = (stored.len() == enough).then(|| stored[enough - 1].0.clone());
+    let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
+    for (key, value) in staged {
+        match value {
+            Some(value) if horizon.as_deref().is_none_or(|horizon| key <= horizon) => {
+                merged.insert(key.to_vec(), value.clone());
+            }
+            Some(_) => {}
+            None => {
+                merged.remove(key);
             }
         }
-        Ok(merged.into_iter().take(limit).collect())
     }
+    Ok(merged.into_iter().take(limit).collect())
 }
 
 #[cfg(test)]

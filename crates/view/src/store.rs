@@ -6,12 +6,13 @@ use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hansa_journal::{Chain, JournalId, Position};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
+use crate::frozen::{Aside, Frozen};
 use crate::{Entry, Keys};
 
 /// The view's own key: format, identity, position, chain. No other key begins with a zero byte.
@@ -39,6 +40,8 @@ pub struct View {
     tree: sled::Db,
     settling: RwLock<()>,
     queries: Arc<Semaphore>,
+    /// States that hold still, as long as somebody reads them.
+    frozen: Mutex<Vec<Weak<Aside>>>,
 }
 
 /// What opening a view came to.
@@ -127,6 +130,7 @@ impl View {
             tree,
             settling: RwLock::new(()),
             queries: Arc::new(Semaphore::new(CONCURRENT_QUERIES)),
+            frozen: Mutex::default(),
         };
         if !fresh {
             view.mark().map_err(|error| describe(&error))?;
@@ -159,10 +163,62 @@ impl View {
         .unwrap_or_else(|error| Err(ViewError::Damaged(error.to_string())))
     }
 
+    /// The keys under some prefixes as they are now, to be read while the view moves on. Blocks
+    /// shortly: the caller is on a thread that may.
+    pub fn freeze(self: &Arc<Self>, prefixes: &[&[u8]]) -> Result<Frozen, ViewError> {
+        let aside = Arc::new(Aside::new(prefixes));
+        // Nothing settles between the position and the first key kept aside.
+        let _settled = self.settling.read();
+        let position = self.mark()?.0;
+        self.frozen.lock().push(Arc::downgrade(&aside));
+        Ok(Frozen::new(Arc::clone(self), aside, position))
+    }
+
+    /// Keeps aside, for the states that hold still, what a batch overwrites.
+    fn keep_aside<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Result<(), ViewError> {
+        let frozen: Vec<Arc<Aside>> = {
+            let mut frozen = self.frozen.lock();
+            frozen.retain(|aside| aside.strong_count() > 0);
+            frozen.iter().filter_map(Weak::upgrade).collect()
+        };
+        if frozen.is_empty() {
+            return Ok(());
+        }
+        for key in keys {
+            for aside in &frozen {
+                aside.keep(key, || self.get(key))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Position and chain value it stands at.
     pub(crate) fn mark(&self) -> Result<(Position, Chain), ViewError> {
         let stored = self.get(MARK)?.ok_or_else(|| ViewError::Damaged("no mark".to_owned()))?;
         decode_mark(&stored, self.format, self.identity)
+    }
+
+    fn scan_back(
+        &self,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        let past = past(prefix);
+        let end = match (before, &past) {
+            (Some(before), _) if before.starts_with(prefix) => Bound::Excluded(before),
+            (Some(before), _) if before < prefix => return Ok(Vec::new()),
+            (_, Some(past)) => Bound::Excluded(past.as_slice()),
+            (_, None) => Bound::Unbounded,
+        };
+        self.watched(|| {
+            self.tree
+                .range::<&[u8], _>((Bound::Included(prefix), end))
+                .rev()
+                .take(limit)
+                .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
+                .collect()
+        })
     }
 
     /// Writes a batch together with where it leads to.
@@ -172,6 +228,9 @@ impl View {
         position: Position,
         chain: Chain,
     ) -> Result<(), ViewError> {
+        let staged: Vec<(Vec<u8>, Option<Vec<u8>>)> = staged.collect();
+        let _settling = self.settling.write();
+        self.keep_aside(staged.iter().map(|(key, _)| key.as_slice()))?;
         let mut batch = sled::Batch::default();
         for (key, value) in staged {
             match value {
@@ -180,13 +239,15 @@ impl View {
             }
         }
         batch.insert(MARK, encode_mark(self.format, self.identity, position, chain));
-        let _settling = self.settling.write();
         self.watched(|| self.tree.apply_batch(batch))
     }
 
     /// Empties it: it stands at the origin of its journal.
     pub(crate) fn reset(&self) -> Result<(), ViewError> {
         let _settling = self.settling.write();
+        for aside in self.frozen.lock().iter().filter_map(Weak::upgrade) {
+            aside.lose();
+        }
         self.watched(|| self.tree.clear())?;
         let mark =
             encode_mark(self.format, self.identity, Position::ORIGIN, Chain::origin(self.identity));
@@ -248,6 +309,16 @@ impl ReadView<'_> {
     pub fn applied(&self) -> Position {
         self.applied
     }
+
+    /// Keys that begin with `prefix`, descending, those before `before` (exclusive), at most `limit`.
+    pub fn scan_back(
+        &self,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        self.view.scan_back(prefix, before, limit)
+    }
 }
 
 impl Keys for ReadView<'_> {
@@ -263,6 +334,14 @@ impl Keys for ReadView<'_> {
     ) -> Result<Vec<Entry>, ViewError> {
         self.view.scan(prefix, after, limit)
     }
+}
+
+/// The first key after all that begin with a prefix; `None` when there is none after them.
+fn past(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
+    let mut past = prefix[..=last].to_vec();
+    past[last] += 1;
+    Some(past)
 }
 
 /// sled panics on some damaged files.
@@ -373,6 +452,26 @@ mod tests {
         assert_eq!(opening, Opening::Kept);
         assert_eq!(view.mark().unwrap(), stand);
         assert_eq!(view.get(b"a/1").unwrap().unwrap(), b"one");
+    }
+
+    #[test]
+    fn scans_backwards_within_a_prefix() {
+        let directory = tempfile::tempdir().unwrap();
+        let (view, _) = View::open(directory.path(), 1, identity(7)).unwrap();
+        for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
+            view.tree.insert(key, b"v").unwrap();
+        }
+        view.tree.insert([0xff, 0xff], b"v").unwrap();
+        let scan = |prefix: &[u8], before: Option<&[u8]>, limit| -> Vec<Vec<u8>> {
+            let found = view.scan_back(prefix, before, limit).unwrap();
+            found.into_iter().map(|(key, _)| key).collect()
+        };
+        assert_eq!(scan(b"b/", None, 9), [b"b/3", b"b/2", b"b/1"]);
+        assert_eq!(scan(b"b/", Some(b"b/3"), 1), [b"b/2"]);
+        assert_eq!(scan(b"b/", Some(b"b/1"), 9), Vec::<Vec<u8>>::new());
+        assert_eq!(scan(b"b/", Some(b"a/"), 9), Vec::<Vec<u8>>::new());
+        assert_eq!(scan(b"b/", Some(b"c/"), 1), [b"b/3"]);
+        assert_eq!(scan(&[0xff], None, 9), [[0xff, 0xff]]);
     }
 
     #[test]
