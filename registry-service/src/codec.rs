@@ -48,6 +48,48 @@ pub(crate) struct Meta {
     /// Index of the change whose resource answers it.
     #[prost(uint32, tag = "3")]
     pub(crate) answer_index: u32,
+    /// What answers each item, when a batch asked for the commit.
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) items: Vec<ItemAnswer>,
+}
+
+/// What answers one item of a batch.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct ItemAnswer {
+    /// Index of the change whose resource answers it.
+    #[prost(uint32, tag = "1")]
+    pub(crate) index: u32,
+    /// An encoded `Change` with the resource that answers it; only when the item changed nothing.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) unchanged: Bytes,
+}
+
+impl ItemAnswer {
+    /// Answered by a change of the commit.
+    pub(crate) fn changed(index: u32) -> ItemAnswer {
+        ItemAnswer { index, unchanged: Bytes::new() }
+    }
+
+    /// Answered by a resource that the item left as it was.
+    pub(crate) fn unchanged(resource: pb::change::Resource) -> ItemAnswer {
+        let change = pb::Change { resource: Some(resource), ..pb::Change::default() };
+        ItemAnswer { index: 0, unchanged: Bytes::from(change.encode_to_vec()) }
+    }
+
+    /// The resource, out of the changes of the commit.
+    pub(crate) fn resource(
+        &self,
+        changes: &[pb::Change],
+    ) -> Result<pb::change::Resource, CodecError> {
+        let missing = || CodecError::new("the answer to an item", "it is not there");
+        if self.unchanged.is_empty() {
+            let index = usize::try_from(self.index).map_err(|_| missing())?;
+            return changes.get(index).and_then(|it| it.resource.clone()).ok_or_else(missing);
+        }
+        let change = pb::Change::decode(self.unchanged.clone())
+            .map_err(|error| CodecError::new("the answer to an item", error))?;
+        change.resource.ok_or_else(missing)
+    }
 }
 
 impl Meta {

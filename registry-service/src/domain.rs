@@ -192,6 +192,14 @@ pub(crate) enum Rejection {
     /// The request id was used with another payload.
     #[error("the request id was used with another payload")]
     RequestIdReused,
+    /// An item of a batch is refused, and with it the batch.
+    #[error("items[{index}]: {rejection}")]
+    InItem {
+        /// Which item.
+        index: usize,
+        /// Why.
+        rejection: Box<Rejection>,
+    },
 }
 
 fn described(violations: &[RuleViolation]) -> String {

@@ -3,6 +3,11 @@
 //! Deciding looks at the view and at what the batch has staged, so that a command sees the effect of
 //! every command before it. Changes are folded into the staging one by one and encoded as they are
 //! folded, because a network in a commit says how many members it has at that very change.
+//!
+//! `machine/batch.rs` decides several commands for one commit, `machine/rows.rs` the rows of imports.
+
+mod batch;
+mod rows;
 
 use std::sync::Arc;
 
@@ -13,9 +18,31 @@ use hansa_proto::limits;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_view::{Staging, View, ViewError};
 
-use crate::codec::{self, Meta};
+use crate::codec::{self, ItemAnswer, Meta};
 use crate::domain::{self, Change, Command, Rejection, Resource, Target, Undecided};
 use crate::view::{self, Answered, ViewState};
+
+pub(crate) use batch::Batch;
+pub(crate) use rows::{RowOutcome, RowRefusal};
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// One command, answered with its resource.
+    One(Request),
+    /// Several commands for one commit.
+    Batch(Batch),
+    /// A row of an import: one command, answered with what became of it.
+    Row(Request),
+    /// Rows of an import that are only tried, each on the effect of those before it.
+    Trial(Vec<Request>),
+}
+
+impl From<Request> for Ask {
+    fn from(request: Request) -> Ask {
+        Ask::One(request)
+    }
+}
 
 /// A command, and who asks how.
 #[derive(Debug)]
@@ -56,6 +83,17 @@ pub(crate) enum Answer {
         /// Which of its changes.
         index: u32,
     },
+    /// Every item of a batch is so now.
+    Batch {
+        /// The resource of each item as it is after the item.
+        resources: Vec<pb::change::Resource>,
+        /// Position of the commit, or of the view when nothing was written.
+        position: Position,
+    },
+    /// What became of a row.
+    Row(RowOutcome),
+    /// What would become of rows.
+    Trial(Vec<Result<RowOutcome, RowRefusal>>),
 }
 
 /// The registry's machine.
@@ -119,14 +157,8 @@ impl RegistryMachine {
         let answered = Answered { payload_hash: key.payload_hash, position, index };
         view::put_answered(&mut self.staging, &key.request_id, answered);
     }
-}
 
-impl Machine for RegistryMachine {
-    type Command = Request;
-    type Answer = Answer;
-    type Refusal = Rejection;
-
-    fn decide(
+    fn decide_one(
         &mut self,
         slot: Slot,
         request: Request,
@@ -147,7 +179,7 @@ impl Machine for RegistryMachine {
 
         let changes = self.fold(&changes).map_err(view_failed)?;
         let (index, resource) = answering(&changes);
-        let draft = draft(slot, request.principal, request.retry_key.as_ref(), index, changes);
+        let draft = draft(slot, request.principal, request.retry_key.as_ref(), Answering::Change(index), changes);
         if draft.size() > limits::REGISTRY_COMMIT_BYTES {
             self.staging.undo();
             return Err(Refused::TooLarge);
@@ -161,6 +193,21 @@ impl Machine for RegistryMachine {
         }
         self.staging.keep();
         Ok(Decision::Commit { draft, answer: Answer::Done { resource, position: slot.position } })
+    }
+}
+
+impl Machine for RegistryMachine {
+    type Command = Ask;
+    type Answer = Answer;
+    type Refusal = Rejection;
+
+    fn decide(&mut self, slot: Slot, ask: Ask) -> Result<Decision<Answer>, Refused<Rejection>> {
+        match ask {
+            Ask::One(request) => self.decide_one(slot, request),
+            Ask::Batch(batch) => self.decide_batch(slot, batch),
+            Ask::Row(request) => self.decide_row(slot, request),
+            Ask::Trial(rows) => self.try_rows(slot, rows),
+        }
     }
 
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
@@ -201,22 +248,38 @@ impl Machine for RegistryMachine {
 fn answering(changes: &[pb::Change]) -> (u32, Box<pb::change::Resource>) {
     let last = changes.last().expect("a decision without changes is answered before");
     let resource = last.resource.clone().expect("every change is encoded with its resource");
-    let index = u32::try_from(changes.len() - 1).expect("a commit has at most 1,000 changes");
-    (index, Box::new(resource))
+    (last_index(changes), Box::new(resource))
+}
+
+fn last_index(changes: &[pb::Change]) -> u32 {
+    u32::try_from(changes.len() - 1).expect("a commit has at most 1,000 changes")
+}
+
+/// What of a commit answers a request.
+enum Answering {
+    /// A change.
+    Change(u32),
+    /// Something for each item of a batch.
+    Items(Vec<ItemAnswer>),
 }
 
 fn draft(
     slot: Slot,
     principal: &str,
     key: Option<&RetryKey>,
-    answer_index: u32,
+    answering: Answering,
     changes: Vec<pb::Change>,
 ) -> Draft {
     let request_id = key.map(|key| &key.request_id);
+    let (answer_index, items) = match answering {
+        Answering::Change(index) => (index, Vec::new()),
+        Answering::Items(items) => (0, items),
+    };
     let meta = Meta {
         request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
         payload_hash: key.map(|key| Bytes::copy_from_slice(&key.payload_hash)).unwrap_or_default(),
         answer_index,
+        items,
     };
     Draft {
         recorded_at_micros: slot.recorded_at_micros,

@@ -3,7 +3,7 @@
 //! The payload hash of a request is over its method and its message without `request_id` and
 //! `validate_only`: what is left is what would be done.
 
-use hansa_journal::{Position, ReadLimit};
+use hansa_journal::{Commit, Position, ReadLimit};
 use hansa_proto::common::Source;
 use hansa_proto::date::PartialDate;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId, RequestId};
@@ -29,7 +29,7 @@ use crate::status;
 use pb::registry::v1 as registry;
 
 /// Callers are not authenticated yet.
-const PRINCIPAL: &str = "anonymous";
+pub(crate) const PRINCIPAL: &str = "anonymous";
 
 /// What a write came to.
 pub(super) struct Written {
@@ -53,23 +53,20 @@ pub(super) trait WriteRequest: Message + Default {
 impl Registry {
     pub(super) async fn write<R: WriteRequest>(&self, request: R) -> Result<Written, Status> {
         let request = parse(request).map_err(status::malformed)?;
-        match self.writer.submit(request).await.map_err(status::submit)? {
+        match self.writer.submit(request.into()).await.map_err(status::submit)? {
             Answer::Done { resource, position } => {
                 Ok(Written { resource: *resource, position: position.get(), replayed: false })
             }
             Answer::Replayed { position, index } => self.replayed(position, index).await,
+            Answer::Batch { .. } | Answer::Row(_) | Answer::Trial(_) => {
+                Err(damaged("it is not of one command"))
+            }
         }
     }
 
     /// The answer of a commit made before, read from the journal.
     async fn replayed(&self, position: Position, index: u32) -> Result<Written, Status> {
-        let reader = self.queries.reader();
-        reader.wait_for(position).await.map_err(|_stopped| status::not_serving())?;
-        let before = Position::new(position.get().saturating_sub(1));
-        let one = ReadLimit { commits: 1, bytes: 0 };
-        let commits =
-            reader.read(before, one).await.map_err(|error| status::journal(error, reader))?;
-        let stored = commits.first().ok_or_else(|| damaged("there is no commit"))?;
+        let stored = self.stored(position).await?;
         let changes = codec::commit(&stored.body).map_err(status::codec)?.changes;
         let change = usize::try_from(index).ok().and_then(|index| changes.into_iter().nth(index));
         let resource = change
@@ -77,9 +74,20 @@ impl Registry {
             .ok_or_else(|| damaged("there is no change of this index"))?;
         Ok(Written { resource, position: position.get(), replayed: true })
     }
+
+    /// A commit made before, once it is released.
+    pub(super) async fn stored(&self, position: Position) -> Result<Commit, Status> {
+        let reader = self.queries.reader();
+        reader.wait_for(position).await.map_err(|_stopped| status::not_serving())?;
+        let before = Position::new(position.get().saturating_sub(1));
+        let one = ReadLimit { commits: 1, bytes: 0 };
+        let commits =
+            reader.read(before, one).await.map_err(|error| status::journal(error, reader))?;
+        commits.into_iter().next().ok_or_else(|| damaged("there is no commit"))
+    }
 }
 
-fn damaged(why: &str) -> Status {
+pub(super) fn damaged(why: &str) -> Status {
     status::codec(CodecError::new("the answer to a request", why))
 }
 
@@ -121,8 +129,13 @@ fn parse<R: WriteRequest>(mut request: R) -> Result<Request, Violations> {
 }
 
 fn payload_hash<R: WriteRequest>(request: &R) -> [u8; 32] {
+    hash_of(R::METHOD, request)
+}
+
+/// Hash of what is asked of a method.
+pub(crate) fn hash_of(method: &str, request: &impl Message) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(R::METHOD.as_bytes());
+    hash.update(method.as_bytes());
     hash.update([0]);
     hash.update(request.encode_to_vec());
     hash.finalize().into()

@@ -185,7 +185,7 @@ impl Live {
             validate_only: call.validate_only,
             command: call.command,
         };
-        match self.machine.decide(Slot { position, recorded_at_micros }, request) {
+        match self.machine.decide(Slot { position, recorded_at_micros }, request.into()) {
             Ok(Decision::Commit { draft, .. }) => self.append(position, draft),
             Ok(Decision::Answer(_)) | Err(Refused::Rules(_)) => {}
             Err(refused) => panic!("the view does not fail: {refused:?}"),
@@ -342,14 +342,16 @@ fn membership_of(number: usize) -> MembershipId {
 fn a_request_id_is_answered_again_in_the_same_batch_and_refused_for_another_payload() {
     let directory = tempfile::tempdir().unwrap();
     let mut live = Live::new(directory.path());
-    let request = |hash: u8, validate_only| Request {
-        principal: "anonymous",
-        retry_key: Some(RetryKey {
-            request_id: RequestId::parse("once").unwrap(),
-            payload_hash: [hash; 32],
-        }),
-        validate_only,
-        command: create_member(0),
+    let request = |hash: u8, validate_only| {
+        Ask::from(Request {
+            principal: "anonymous",
+            retry_key: Some(RetryKey {
+                request_id: RequestId::parse("once").unwrap(),
+                payload_hash: [hash; 32],
+            }),
+            validate_only,
+            command: create_member(0),
+        })
     };
     let slot = |number| Slot { position: Position::new(number), recorded_at_micros: 1 };
     let validated = live.machine.decide(slot(1), request(1, true)).unwrap();
@@ -397,7 +399,7 @@ fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
     let request =
         Request { principal: "anonymous", retry_key: None, validate_only: false, command: end };
     let slot = Slot { position: live.next(), recorded_at_micros: 1 };
-    assert!(matches!(live.machine.decide(slot, request), Err(Refused::TooLarge)));
+    assert!(matches!(live.machine.decide(slot, request.into()), Err(Refused::TooLarge)));
     live.settle();
     assert_eq!(live.keys(), before);
     let step = MembershipStep {

@@ -1,0 +1,119 @@
+//! Several commands for one commit: each decides on the effect of those before it, and one refusal
+//! refuses all.
+
+use hansa_journal::{Decision, Position, Refused, Slot};
+use hansa_proto::limits;
+use hansa_proto::pb::registry::v1 as pb;
+
+use super::{Answer, Answering, RegistryMachine, RetryKey, draft, undecided, view_failed};
+use crate::codec::ItemAnswer;
+use crate::domain::{self, Command, Rejection};
+use crate::view::ViewState;
+
+/// Commands for one commit, and who asks how.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// Who asks.
+    pub(crate) principal: &'static str,
+    /// What makes a retry safe.
+    pub(crate) retry_key: Option<RetryKey>,
+    /// Decide and answer, but do nothing.
+    pub(crate) validate_only: bool,
+    /// What is asked for, in order.
+    pub(crate) commands: Vec<Command>,
+}
+
+/// What the items of a batch come to.
+#[derive(Default)]
+struct Items {
+    changes: Vec<pb::Change>,
+    answers: Vec<ItemAnswer>,
+    resources: Vec<pb::change::Resource>,
+}
+
+impl RegistryMachine {
+    pub(super) fn decide_batch(
+        &mut self,
+        slot: Slot,
+        batch: Batch,
+    ) -> Result<Decision<Answer>, Refused<Rejection>> {
+        if let Some(key) = &batch.retry_key
+            && let Some(answer) = self.answered_before(key)?
+        {
+            return Ok(Decision::Answer(answer));
+        }
+        let decided = self.commit_of(slot, batch);
+        if !matches!(decided, Ok(Decision::Commit { .. })) {
+            self.staging.undo();
+        }
+        decided
+    }
+
+    fn commit_of(
+        &mut self,
+        slot: Slot,
+        batch: Batch,
+    ) -> Result<Decision<Answer>, Refused<Rejection>> {
+        let Items { changes, answers, resources } = self.stage_items(slot, batch.commands)?;
+        let before = Position::new(slot.position.get() - 1);
+        if changes.is_empty() {
+            return Ok(Decision::Answer(Answer::Batch { resources, position: before }));
+        }
+        let key = batch.retry_key.as_ref();
+        let draft = draft(slot, batch.principal, key, Answering::Items(answers), changes);
+        if draft.size() > limits::REGISTRY_COMMIT_BYTES {
+            return Err(Refused::TooLarge);
+        }
+        if batch.validate_only {
+            return Ok(Decision::Answer(Answer::Batch { resources, position: before }));
+        }
+        if let Some(key) = key {
+            self.stage_answered(key, slot.position, 0);
+        }
+        self.staging.keep();
+        let answer = Answer::Batch { resources, position: slot.position };
+        Ok(Decision::Commit { draft, answer })
+    }
+
+    fn stage_items(
+        &mut self,
+        slot: Slot,
+        commands: Vec<Command>,
+    ) -> Result<Items, Refused<Rejection>> {
+        let mut items = Items::default();
+        for (index, command) in commands.into_iter().enumerate() {
+            self.stage_item(slot, command, &mut items).map_err(|refused| match refused {
+                Refused::Rules(rejection) => {
+                    Refused::Rules(Rejection::InItem { index, rejection: Box::new(rejection) })
+                }
+                refused @ (Refused::TooLarge | Refused::Fault(_)) => refused,
+            })?;
+        }
+        Ok(items)
+    }
+
+    fn stage_item(
+        &mut self,
+        slot: Slot,
+        command: Command,
+        items: &mut Items,
+    ) -> Result<(), Refused<Rejection>> {
+        let target = command.target();
+        let changes =
+            domain::decide(&ViewState(&self.staging), slot, command).map_err(undecided)?;
+        if items.changes.len() + changes.len() > limits::COMMIT_CHANGES {
+            return Err(Refused::Rules(Rejection::TooLarge { limit: limits::COMMIT_CHANGES }));
+        }
+        if changes.is_empty() {
+            let resource = *self.present(&target)?;
+            items.answers.push(ItemAnswer::unchanged(resource.clone()));
+            items.resources.push(resource);
+            return Ok(());
+        }
+        items.changes.extend(self.fold(&changes).map_err(view_failed)?);
+        let (index, resource) = super::answering(&items.changes);
+        items.answers.push(ItemAnswer::changed(index));
+        items.resources.push(*resource);
+        Ok(())
+    }
+}
