@@ -2,6 +2,8 @@
 
 pub use crate::enums::common::{FrontType, NameKind, TargetKind};
 
+pub use crate::reading::{Reading, ReadingValue};
+
 use crate::date::PartialDate;
 use crate::fields::Fields;
 use crate::limits::*;

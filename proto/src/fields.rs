@@ -73,6 +73,22 @@ impl<'a> Fields<'a> {
         self.check(name, text, text::m49)
     }
 
+    /// So many UN M49 codes.
+    pub fn m49s(&mut self, name: &str, codes: Vec<String>, limit: usize) -> Vec<String> {
+        self.parsed(name, codes, limit, |code| match code.is_empty() {
+            true => Err("is required".to_owned()),
+            false => text::m49(&code).map(|()| code),
+        })
+    }
+
+    /// Text of any number of lines that must be there.
+    pub fn required_prose(&mut self, name: &str, text: String, limit: usize) -> String {
+        if text.trim().is_empty() {
+            self.refuse(name, "is required");
+        }
+        self.prose(name, text, limit)
+    }
+
     /// So many texts, each as [`Fields::title`].
     pub fn titles(
         &mut self,
@@ -243,7 +259,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The items of a set, each once, in their order. For lists as short as the contract makes them.
-pub(crate) fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+pub fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
     let mut kept: Vec<T> = Vec::with_capacity(items.len());
     for item in items {
         if !kept.contains(&item) {

@@ -57,6 +57,10 @@ resource_id! {
     StatementId, "statements"
 }
 resource_id! {
+    /// Name of a subscription kept by the feed, `subscriptions/{id}`.
+    SubscriptionId, "subscriptions"
+}
+resource_id! {
     /// Name of a campaign, `campaigns/{id}`.
     CampaignId, "campaigns"
 }

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `pb` | what is generated |
 //! | `ids` | names of resources |
+//! | `reading` | what sources say that contradict a field, and of which type each field is |
 //! | `date`, `country` | partial dates, ISO 3166-1 |
 //! | `common`, `registry`, `feed` | the messages of each package, strict |
 //! | `enums` | the enums of each package, without UNSPECIFIED |
@@ -30,6 +31,7 @@ pub mod limits;
 mod path;
 pub mod pb;
 pub mod progress;
+pub mod reading;
 pub mod registry;
 pub mod stored;
 mod text;

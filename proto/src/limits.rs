@@ -33,6 +33,12 @@ pub const NOTE_CHARACTERS: usize = 4_000;
 pub const REASON_CHARACTERS: usize = 2_000;
 /// Most characters of a person's name.
 pub const REPRESENTATIVE_CHARACTERS: usize = 300;
+/// Most readings of a resource or a term.
+pub const READINGS: usize = 50;
+/// Most characters of a reading in words.
+pub const READING_CHARACTERS: usize = 1_000;
+/// Most characters of the note of a reading.
+pub const READING_NOTE_CHARACTERS: usize = 2_000;
 /// Most themes of one resource.
 pub const THEMES: usize = 50;
 /// Most characters of a theme.
@@ -52,6 +58,12 @@ pub const NANOS: i32 = 999_999_999;
 pub const ACTIVITIES: usize = 50;
 /// Most characters of an activity.
 pub const ACTIVITY_CHARACTERS: usize = 200;
+/// Most benefits of belonging to a network.
+pub const BENEFITS: usize = 50;
+/// Most characters of a benefit.
+pub const BENEFIT_CHARACTERS: usize = 500;
+/// Most continents of a network or of an eligibility.
+pub const M49_REGIONS: usize = 10;
 /// Most founders, or sponsors, of a network.
 pub const FOUNDERS: usize = 50;
 /// Most characters of a founder, a sponsor or a contributor.
@@ -70,7 +82,9 @@ pub const RELATION_NOTE_CHARACTERS: usize = 2_000;
 pub const RULES_CHARACTERS: usize = 2_000;
 /// Most classes, or kinds of member, an admission lists.
 pub const ADMISSION_KINDS: usize = 50;
-/// Most countries an admission or a filter lists.
+/// Most rules of classes of an admission.
+pub const CLASS_RULES: usize = 50;
+/// Most countries a network, an eligibility or a filter lists.
 pub const COUNTRIES: usize = 300;
 
 /// Most populations of a member.
@@ -109,6 +123,10 @@ pub const AUTHORS_CHARACTERS: usize = 500;
 pub const SUPPORTERS: usize = 100;
 /// Most characters of a supporter.
 pub const SUPPORTER_CHARACTERS: usize = 500;
+/// Most targets of a statement beside the first.
+pub const FURTHER_TARGETS: usize = 20;
+/// Most signatures a joint statement can wait for.
+pub const EFFECTIVE_THRESHOLD: i64 = 100_000;
 /// Most signatures, or participants, given with a publication or launch.
 pub const FIRST_MEMBERS: usize = 900;
 
@@ -120,14 +138,37 @@ pub const DEMANDS: usize = 50;
 pub const DEMAND_CHARACTERS: usize = 1_000;
 /// Most milestones of a campaign.
 pub const MILESTONES: usize = 100;
+/// Most evaluations of a campaign.
+pub const EVALUATIONS: usize = 20;
+/// Most statements of a campaign.
+pub const CAMPAIGN_STATEMENTS: usize = 1_000;
+/// Most networks that ran a campaign before.
+pub const HANDOVERS: usize = 100;
 /// Most characters of the title of a milestone.
 pub const MILESTONE_TITLE_CHARACTERS: usize = 500;
-/// Most figures of a milestone.
+/// Most figures of a milestone or an evaluation.
 pub const FIGURES: usize = 20;
 /// Most characters of the label of a figure.
 pub const FIGURE_LABEL_CHARACTERS: usize = 200;
 /// Most characters of the unit of a figure.
 pub const FIGURE_UNIT_CHARACTERS: usize = 50;
+
+/// Most characters of the filter of a list.
+pub const LIST_FILTER_CHARACTERS: usize = 2_000;
+/// Most changes asked for in one batch.
+pub const BATCH_ITEMS: usize = 1_000;
+/// Most characters of the id of an import; with a slash and a key it is a request id.
+pub const IMPORT_ID_CHARACTERS: usize = 60;
+/// Most characters of the key of a row of an import.
+pub const IMPORT_KEY_CHARACTERS: usize = 39;
+/// Rows of an import that are answered at once at the most.
+pub const IMPORT_ANSWER_ROWS: usize = 512;
+/// Most clues in one request.
+pub const CLUES: usize = 1_000;
+/// Candidates for a clue when none are asked for.
+pub const CANDIDATES: i32 = 5;
+/// Most candidates for a clue.
+pub const CANDIDATES_MOST: i32 = 20;
 
 /// Most kinds a filter lists.
 pub const FILTER_KINDS: usize = 100;
@@ -142,6 +183,12 @@ pub const COMMIT_CHANGES: usize = 1_000;
 /// Most bytes of a commit of the registry: the feed says all of it again, with the countries and themes
 /// of every change, in a commit of at most 1 MiB.
 pub const REGISTRY_COMMIT_BYTES: usize = 640 * 1024;
+/// Most rows of a dry run.
+pub const TRIAL_ROWS: usize = 100_000;
+/// Most bytes of the rows of a dry run.
+pub const TRIAL_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes after which a message of an export takes no further row.
+pub const EXPORT_BYTES: usize = 256 * 1024;
 /// Entries of a page when none are asked for.
 pub const PAGE_SIZE: i32 = 100;
 /// Most entries of a page.
@@ -162,6 +209,10 @@ pub const BATCH_BYTES: u32 = 262_144;
 pub const BATCH_BYTES_LEAST: u32 = 1_024;
 /// Most bytes of a batch, large commits apart.
 pub const BATCH_BYTES_MOST: u32 = 1_048_576;
+/// Most events a subscription can ask for from the past by their number.
+pub const LAST_EVENTS_MOST: u32 = 10_000;
+/// Most events counted as the lag of a subscription.
+pub const LAG_EVENTS: i64 = 10_000;
 /// Bytes of the identity of a journal.
 pub const IDENTITY_BYTES: usize = 16;
 /// Bytes of a chain value.
@@ -172,6 +223,9 @@ pub const CURSOR_BYTES: usize = 1 + IDENTITY_BYTES + 8;
 // A publication with all its first signatures is one commit, and a correction two events more.
 const _: () = assert!(FIRST_MEMBERS + 2 <= COMMIT_CHANGES);
 const _: () = assert!(PAGE_SIZE <= PAGE_SIZE_MOST);
+const _: () = assert!(CANDIDATES <= CANDIDATES_MOST);
+// A key of an import, with the id of the import, makes a request id.
+const _: () = assert!(IMPORT_ID_CHARACTERS + 1 + IMPORT_KEY_CHARACTERS <= REQUEST_ID_CHARACTERS);
 const _: () = assert!(BATCH_EVENTS <= BATCH_EVENTS_MOST);
 const _: () = assert!(BATCH_EVENTS_MOST as usize == COMMIT_CHANGES);
 const _: () = assert!(BATCH_BYTES_LEAST <= BATCH_BYTES && BATCH_BYTES <= BATCH_BYTES_MOST);

@@ -6,12 +6,12 @@ mod membership;
 mod network;
 mod patch;
 
-pub use crate::enums::registry::ChangeKind;
+pub use crate::enums::registry::{ChangeKind, ExportKind, ImportOutcome, Statistic};
 pub use crate::stored::Recorded;
-pub use admission::{Admission, AdmissionMode};
+pub use admission::{Admission, AdmissionMode, ClassRule, Eligibility};
 pub use member::{ExternalId, ExternalIdScheme, Member, MemberKind, MemberState, Population};
 pub use membership::{
-    EndReason, Membership, MembershipClass, MembershipState, Role, RoleKind, Term,
+    Certainty, EndReason, Membership, MembershipClass, MembershipState, Role, RoleKind, Term,
 };
 pub use network::{
     Contribution, Network, NetworkKind, NetworkState, Origin, Relation, RelationKind, Scale, Scope,

@@ -58,8 +58,8 @@ pub(crate) fn term(state: MembershipState) -> Term {
     let ended = state == MembershipState::Ended;
     let message = pb::Term {
         state: state.to_pb(),
-        joined: Some(common::PartialDate { year: 2001, month: 0, day: 0 }),
-        left: ended.then_some(common::PartialDate { year: 2002, month: 0, day: 0 }),
+        joined: Some(common::PartialDate { year: 2001, ..Default::default() }),
+        left: ended.then_some(common::PartialDate { year: 2002, ..Default::default() }),
         end_reason: if ended { pb::EndReason::Left as i32 } else { 0 },
         sources: vec![source()],
         ..pb::Term::default()
@@ -111,6 +111,6 @@ pub(crate) fn grade_patch(grade: &str) -> TermPatch {
 
 /// That it left in a year.
 pub(crate) fn left_patch(year: i32) -> TermPatch {
-    let left = Some(common::PartialDate { year, month: 0, day: 0 });
+    let left = Some(common::PartialDate { year, ..Default::default() });
     term_patch(pb::Term { left, ..pb::Term::default() }, "left")
 }

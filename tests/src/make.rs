@@ -28,7 +28,7 @@ pub fn membership_name(network: &str, member: &str) -> String {
 /// A date as precise as the numbers given: `&[2018, 9]`.
 pub fn date(parts: &[i32]) -> Option<PartialDate> {
     let part = |index: usize| parts.get(index).copied().unwrap_or(0);
-    Some(PartialDate { year: part(0), month: part(1), day: part(2) })
+    Some(PartialDate { year: part(0), month: part(1), day: part(2), latest: None })
 }
 
 /// A source.

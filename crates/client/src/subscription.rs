@@ -69,6 +69,10 @@ pub enum Item {
     FellBehind(pb::FellBehind),
     /// Something the feed wants its clients to know.
     Notice(pb::Notice),
+    /// Part of the present state, when it was asked for.
+    Snapshot(pb::Snapshot),
+    /// The present state is whole; what follows changes it.
+    SnapshotEnd(pb::SnapshotEnd),
     /// The connection is lost; it is tried again after the delay.
     Interrupted {
         /// Why.
@@ -189,6 +193,8 @@ impl Subscription {
             progress_interval: self.options.progress_interval.map(duration_to_pb),
             max_batch_events: self.options.batch_events_max,
             max_batch_bytes: 0,
+            include_snapshot: false,
+            on_expired: 0,
         }
     }
 
@@ -221,6 +227,11 @@ impl Subscription {
                 Item::FellBehind(fell_behind)
             }
             Message::Notice(notice) => Item::Notice(notice),
+            Message::Snapshot(snapshot) => Item::Snapshot(snapshot),
+            Message::SnapshotEnd(end) => {
+                self.cursor = Some(end.cursor.clone());
+                Item::SnapshotEnd(end)
+            }
         })
     }
 

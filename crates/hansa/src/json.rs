@@ -73,12 +73,20 @@ pub(crate) fn date(date: Option<&pb::PartialDate>) -> Value {
 }
 
 pub(crate) fn date_text(date: Option<&pb::PartialDate>) -> Option<String> {
-    let pb::PartialDate { year, month, day } = *date?;
-    Some(match (month, day) {
+    let pb::PartialDate { year, month, day, latest } = *date?;
+    let date = day_text(year, month, day);
+    Some(match latest {
+        None => date,
+        Some(end) => format!("{date}..{}", day_text(end.year, end.month, end.day)),
+    })
+}
+
+fn day_text(year: i32, month: i32, day: i32) -> String {
+    match (month, day) {
         (0, _) => format!("{year:04}"),
         (month, 0) => format!("{year:04}-{month:02}"),
         (month, day) => format!("{year:04}-{month:02}-{day:02}"),
-    })
+    }
 }
 
 fn time(time: Option<&prost_types::Timestamp>) -> Value {

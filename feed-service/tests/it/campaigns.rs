@@ -17,7 +17,7 @@ fn campaign(id: &str) -> pb::Campaign {
 }
 
 fn milestone(title: &str, year: i32) -> pb::AddMilestoneRequest {
-    let reached = (year > 0).then_some(common::PartialDate { year, month: 0, day: 0 });
+    let reached = (year > 0).then_some(common::PartialDate { year, ..Default::default() });
     pb::AddMilestoneRequest {
         name: "campaigns/a".to_owned(),
         milestone: Some(pb::Milestone { title: title.to_owned(), reached, ..Default::default() }),

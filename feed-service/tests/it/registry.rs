@@ -288,7 +288,7 @@ pub(crate) fn joined(network: &str, member: &str) -> pb::Change {
 }
 
 fn change(kind: pb::ChangeKind, resource: Resource) -> pb::Change {
-    let occurred_at = Some(common::PartialDate { year: 2019, month: 5, day: 0 });
+    let occurred_at = Some(common::PartialDate { year: 2019, month: 5, ..Default::default() });
     pb::Change { kind: kind as i32, occurred_at, resource: Some(resource) }
 }
 

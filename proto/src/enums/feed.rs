@@ -144,5 +144,41 @@ strict_enum! {
         CampaignMilestone = "campaign_milestone",
         /// A campaign ended.
         CampaignEnded = "campaign_ended",
+        /// A joint statement reached its threshold and took effect.
+        StatementEffective = "statement_effective",
+        /// Others lead a campaign.
+        CampaignLeadsChanged = "campaign_leads_changed",
+        /// A campaign was evaluated.
+        CampaignEvaluated = "campaign_evaluated",
+        /// A campaign went to another network.
+        CampaignHandedOver = "campaign_handed_over",
+        /// A statement became part of a campaign.
+        CampaignStatementAttached = "campaign_statement_attached",
+    }
+}
+
+strict_enum! {
+    /// What a named subscription is doing.
+    SubscriptionState {
+        /// No stream is open and something waits.
+        Stalled = "stalled",
+        /// A stream sends the present state.
+        Snapshot = "snapshot",
+        /// A stream sends the past.
+        CatchingUp = "catching_up",
+        /// A stream is live.
+        Live = "live",
+        /// No stream is open and nothing waits.
+        Idle = "idle",
+    }
+}
+
+strict_enum! {
+    /// What to do with a cursor older than what is kept, other than to fail.
+    OnExpired {
+        /// Start from the oldest event kept.
+        FromOldest = "from_oldest",
+        /// Send the present state first.
+        Snapshot = "snapshot",
     }
 }

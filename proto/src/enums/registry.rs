@@ -320,3 +320,55 @@ strict_enum! {
         MembershipEnded = "membership_ended",
     }
 }
+
+strict_enum! {
+    /// How sure an answer is, when dates are known in part only.
+    Certainty {
+        /// The dates say so.
+        Certain = "certain",
+        /// The dates allow it: one is missing, or not precise enough.
+        Possible = "possible",
+    }
+}
+
+strict_enum! {
+    /// What can become of a row of an import.
+    ImportOutcome {
+        /// Recorded.
+        Applied = "applied",
+        /// It was so already, or an earlier import did it.
+        Unchanged = "unchanged",
+        /// Refused; nothing of it was recorded.
+        Refused = "refused",
+    }
+}
+
+strict_enum! {
+    /// What can be exported.
+    ExportKind {
+        /// Networks.
+        Networks = "networks",
+        /// Members.
+        Members = "members",
+        /// Memberships.
+        Memberships = "memberships",
+    }
+}
+
+strict_enum! {
+    /// Tables of networks.
+    Statistic {
+        /// Networks by continent and scale (Lacroix 2021, Table 1).
+        RegionByScale = "region_by_scale",
+        /// Networks by origin and scope, and scale (Lacroix 2021, Table 2).
+        OriginScopeByScale = "origin_scope_by_scale",
+        /// Share of the networks of an origin that have an activity (Lacroix 2021, Graph 1).
+        ActivityByOrigin = "activity_by_origin",
+        /// Networks created, by ten years and origin (Lacroix 2021, Graph 2).
+        PeriodByOrigin = "period_by_origin",
+        /// Networks by kind and state.
+        KindByState = "kind_by_state",
+        /// Members by how many networks they belong to, and continent.
+        ReachByRegion = "reach_by_region",
+    }
+}

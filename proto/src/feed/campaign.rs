@@ -1,14 +1,15 @@
-//! A campaign, strict: its milestones, its outcome, who takes part.
+//! A campaign, strict: its milestones, its outcome, how it was evaluated, who takes part.
 
 pub use crate::enums::feed::{CampaignKind, CampaignState, OutcomeKind};
 
-use crate::common::{FrontType, Source, Target};
+use crate::common::{FrontType, Reading, Source, Target};
 use crate::date::PartialDate;
 use crate::fields::{Fields, distinct};
-use crate::ids::{CampaignId, MemberId, NetworkId, name_or_empty};
+use crate::ids::{CampaignId, MemberId, NetworkId, StatementId, name_or_empty};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::feed::v1 as pb;
+use crate::reading;
 use crate::stored::{self, Corrupt, Recorded};
 use crate::violation::Violations;
 
@@ -54,6 +55,16 @@ pub struct Campaign {
     pub note: String,
     /// Who says so. At most 50. A campaign that names neither network nor leads needs one.
     pub sources: Vec<Source>,
+    /// What came of it by its own or others' measure, oldest first. Written with EvaluateCampaign; at
+    /// most 20.
+    pub evaluations: Vec<Evaluation>,
+    /// Statements that belong to it, `statements/{id}`. Written by publishing with the campaign or with
+    /// AttachStatement; at most 1,000.
+    pub statements: Vec<StatementId>,
+    /// Networks that ran it before, oldest first. Set by the feed; at most 100.
+    pub handovers: Vec<Handover>,
+    /// What other sources say of fields above. At most 50.
+    pub readings: Vec<Reading>,
     /// Where it is in its life. Set by the feed.
     pub state: CampaignState,
     /// What the service writes down with it.
@@ -99,6 +110,10 @@ impl Campaign {
             created_at: stored::timestamp(self.recorded.created_at_micros),
             updated_at: stored::timestamp(self.recorded.updated_at_micros),
             participant_count,
+            evaluations: self.evaluations.iter().map(Evaluation::to_pb).collect(),
+            statements: self.statements.iter().map(StatementId::to_string).collect(),
+            handovers: self.handovers.iter().map(Handover::to_pb).collect(),
+            readings: self.readings.iter().map(Reading::to_pb).collect(),
         }
     }
 
@@ -111,7 +126,16 @@ impl Campaign {
             let outcome = fields.message("outcome", message.outcome.take(), Outcome::read);
             let milestones = std::mem::take(&mut message.milestones);
             let milestones = fields.list("milestones", milestones, MILESTONES, Milestone::read);
+            let evaluations = std::mem::take(&mut message.evaluations);
+            let evaluations =
+                fields.list("evaluations", evaluations, EVALUATIONS, Evaluation::read);
+            let statements = std::mem::take(&mut message.statements);
+            let statements =
+                fields.names("statements", statements, CAMPAIGN_STATEMENTS, StatementId::parse);
+            let handovers = std::mem::take(&mut message.handovers);
+            let handovers = fields.list("handovers", handovers, HANDOVERS, Handover::read);
             let campaign = Campaign::read(message, fields)?;
+            let campaign = Campaign { evaluations, statements, handovers, ..campaign };
             Some(Campaign { state: state?, ended, outcome, milestones, recorded, ..campaign })
         })
     }
@@ -139,6 +163,7 @@ impl Campaign {
         let started = fields.date("started", message.started);
         let note = fields.prose("note", message.note, NOTE_CHARACTERS);
         let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        let readings = fields.list("readings", message.readings, READINGS, reading::of_campaign);
         if fields.violated() {
             return None;
         }
@@ -162,6 +187,10 @@ impl Campaign {
             milestones: Vec::new(),
             note,
             sources,
+            evaluations: Vec::new(),
+            statements: Vec::new(),
+            handovers: Vec::new(),
+            readings,
             state: CampaignState::Active,
             recorded: Recorded::default(),
         })
@@ -262,6 +291,88 @@ impl Milestone {
             return None;
         }
         Some(Milestone { title, reached, figures, note, sources })
+    }
+}
+
+/// How a campaign did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// In words. Required, 1 to 4,000 characters.
+    pub summary: String,
+    /// Figures behind it. At most 20.
+    pub figures: Vec<Figure>,
+    /// When. None means not known.
+    pub evaluated: Option<PartialDate>,
+    /// Who says so. At most 20.
+    pub sources: Vec<Source>,
+}
+
+impl Evaluation {
+    /// From a message of a request.
+    pub fn parse(
+        message: pb::Evaluation,
+        field: &str,
+        violations: &mut Violations,
+    ) -> Option<Evaluation> {
+        Evaluation::read(message, &mut Fields::new(&Path::root(field), violations))
+    }
+
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Evaluation {
+        pb::Evaluation {
+            summary: self.summary.clone(),
+            figures: self.figures.iter().map(Figure::to_pb).collect(),
+            evaluated: self.evaluated.map(PartialDate::to_pb),
+            sources: self.sources.iter().map(Source::to_pb).collect(),
+        }
+    }
+
+    /// From our own stored message.
+    pub fn from_stored(message: pb::Evaluation) -> Result<Evaluation, Corrupt> {
+        stored::read(message, Evaluation::read)
+    }
+
+    /// From the fields of a message within a request.
+    pub fn read(message: pb::Evaluation, fields: &mut Fields<'_>) -> Option<Evaluation> {
+        let summary = fields.required_prose("summary", message.summary, SUMMARY_CHARACTERS);
+        let figures = fields.list("figures", message.figures, FIGURES, Figure::read);
+        let evaluated = fields.date("evaluated", message.evaluated);
+        let sources = fields.list("sources", message.sources, PART_SOURCES, Source::read);
+        if fields.violated() {
+            return None;
+        }
+        Some(Evaluation { summary, figures, evaluated, sources })
+    }
+}
+
+/// That a campaign went from one network to another. Only the feed writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The network that ran it before, `networks/{id}`. None: none did.
+    pub from_network: Option<NetworkId>,
+    /// When. None means not known.
+    pub occurred_at: Option<PartialDate>,
+    /// Position of the handover.
+    pub position: u64,
+}
+
+impl Handover {
+    /// As a message.
+    pub fn to_pb(&self) -> pb::Handover {
+        pb::Handover {
+            from_network: name_or_empty(self.from_network.as_ref()),
+            occurred_at: self.occurred_at.map(PartialDate::to_pb),
+            position: self.position,
+        }
+    }
+
+    fn read(message: pb::Handover, fields: &mut Fields<'_>) -> Option<Handover> {
+        let from = fields.optional_name("from_network", &message.from_network, NetworkId::parse);
+        let occurred_at = fields.date("occurred_at", message.occurred_at);
+        if fields.violated() {
+            return None;
+        }
+        Some(Handover { from_network: from, occurred_at, position: message.position })
     }
 }
 

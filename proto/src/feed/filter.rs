@@ -130,6 +130,11 @@ impl EventKind {
                 | EventKind::CampaignLeft
                 | EventKind::CampaignMilestone
                 | EventKind::CampaignEnded
+                | EventKind::StatementEffective
+                | EventKind::CampaignLeadsChanged
+                | EventKind::CampaignEvaluated
+                | EventKind::CampaignHandedOver
+                | EventKind::CampaignStatementAttached
         )
     }
 

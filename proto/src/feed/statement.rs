@@ -4,13 +4,14 @@ pub use crate::enums::feed::{StatementKind, StatementState};
 
 use bytes::Bytes;
 
-use crate::common::{Source, StatedCount, Target};
+use crate::common::{Reading, Source, StatedCount, Target};
 use crate::date::PartialDate;
 use crate::fields::{Fields, distinct};
 use crate::ids::{CampaignId, MemberId, NetworkId, StatementId, name_or_empty};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::feed::v1 as pb;
+use crate::reading;
 use crate::stored::{self, Corrupt, Recorded};
 use crate::violation::Violations;
 
@@ -60,6 +61,14 @@ pub struct Statement {
     pub note: String,
     /// Who says so. At most 50. A statement that names no issuer needs one.
     pub sources: Vec<Source>,
+    /// A joint statement takes effect when so many members have signed. 0: in effect from the start.
+    pub effective_threshold: i64,
+    /// Whether it is in effect. Set by the feed; one that waits for nobody is from the start.
+    pub effective: bool,
+    /// What other sources say of fields above. At most 50.
+    pub readings: Vec<Reading>,
+    /// Whom else it is aimed at, beside `target`. At most 20.
+    pub further_targets: Vec<Target>,
     /// Where it is in its life. Set by the feed.
     pub state: StatementState,
     /// The statement that corrects it, `statements/{id}`. Set by the feed; none while there is none.
@@ -122,6 +131,10 @@ impl Statement {
             created_at: stored::timestamp(self.recorded.created_at_micros),
             updated_at: stored::timestamp(self.recorded.updated_at_micros),
             signature_count,
+            effective_threshold: self.effective_threshold,
+            effective: self.effective,
+            readings: self.readings.iter().map(Reading::to_pb).collect(),
+            further_targets: self.further_targets.iter().map(Target::to_pb).collect(),
         }
     }
 
@@ -135,9 +148,10 @@ impl Statement {
             let supersedes = link("supersedes", &message.supersedes);
             let reason = std::mem::take(&mut message.reason);
             let reason = fields.prose("reason", reason, REASON_CHARACTERS);
+            let effective = message.effective;
             let statement = Statement::read(message, fields)?;
-            let state = state?;
-            Some(Statement { state, superseded_by, supersedes, reason, recorded, ..statement })
+            let statement = Statement { effective, reason, recorded, ..statement };
+            Some(Statement { state: state?, superseded_by, supersedes, ..statement })
         })
     }
 
@@ -181,6 +195,13 @@ impl Statement {
         let published = fields.date("published", message.published);
         let note = fields.prose("note", message.note, NOTE_CHARACTERS);
         let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        let effective_threshold = message.effective_threshold;
+        if !(0..=EFFECTIVE_THRESHOLD).contains(&effective_threshold) {
+            fields.refuse("effective_threshold", format!("must be 0 to {EFFECTIVE_THRESHOLD}"));
+        }
+        let readings = fields.list("readings", message.readings, READINGS, reading::of_statement);
+        let further_targets =
+            fields.list("further_targets", message.further_targets, FURTHER_TARGETS, Target::read);
         if fields.violated() {
             return None;
         }
@@ -206,6 +227,10 @@ impl Statement {
             published,
             note,
             sources,
+            effective_threshold,
+            effective: effective_threshold == 0,
+            readings,
+            further_targets,
             state: StatementState::Published,
             superseded_by: None,
             supersedes: None,

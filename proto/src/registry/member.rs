@@ -2,7 +2,7 @@
 
 pub use crate::enums::registry::{ExternalIdScheme, MemberKind, MemberState};
 
-use crate::common::{GeoPoint, Name, Source};
+use crate::common::{GeoPoint, Name, Reading, Source};
 use crate::country::Country;
 use crate::date::PartialDate;
 use crate::fields::{Fields, distinct};
@@ -10,6 +10,7 @@ use crate::ids::{MemberId, NetworkId, name_or_empty};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::registry::v1 as pb;
+use crate::reading;
 use crate::stored::{self, Corrupt, Recorded};
 use crate::violation::Violations;
 
@@ -48,6 +49,10 @@ pub struct Member {
     pub note: String,
     /// Who says so. At most 50.
     pub sources: Vec<Source>,
+    /// Whether it is the capital of its country.
+    pub capital: bool,
+    /// What other sources say of fields above. At most 50.
+    pub readings: Vec<Reading>,
     /// What the service writes down with it.
     pub recorded: Recorded,
 }
@@ -82,6 +87,8 @@ impl Member {
             updated_position: self.recorded.updated_position,
             created_at: stored::timestamp(self.recorded.created_at_micros),
             updated_at: stored::timestamp(self.recorded.updated_at_micros),
+            capital: self.capital,
+            readings: self.readings.iter().map(Reading::to_pb).collect(),
         }
     }
 
@@ -124,6 +131,7 @@ impl Member {
         let state = state_in_request(message.state, fields);
         let note = fields.prose("note", message.note, NOTE_CHARACTERS);
         let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        let readings = fields.list("readings", message.readings, READINGS, reading::of_member);
         if fields.violated() {
             return None;
         }
@@ -144,6 +152,8 @@ impl Member {
             retired: None,
             note,
             sources,
+            capital: message.capital,
+            readings,
             recorded: Recorded::default(),
         })
     }

@@ -1,14 +1,17 @@
 //! A membership, strict: its terms, and the roles held in them.
 
-pub use crate::enums::registry::{EndReason, MembershipClass, MembershipState, RoleKind};
+pub use crate::enums::registry::{
+    Certainty, EndReason, MembershipClass, MembershipState, RoleKind,
+};
 
-use crate::common::Source;
+use crate::common::{Reading, Source};
 use crate::date::PartialDate;
 use crate::fields::Fields;
 use crate::ids::{MemberId, MembershipId, NetworkId};
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::registry::v1 as pb;
+use crate::reading;
 use crate::stored::{self, Corrupt, Recorded};
 use crate::violation::Violations;
 
@@ -114,6 +117,10 @@ pub struct Term {
     pub note: String,
     /// Who says so. At most 50.
     pub sources: Vec<Source>,
+    /// When the member's council voted to join. None means not known, or that it did not.
+    pub council_voted: Option<PartialDate>,
+    /// What other sources say of fields above. At most 50.
+    pub readings: Vec<Reading>,
 }
 
 impl Term {
@@ -140,6 +147,10 @@ impl Term {
             reason: self.reason.clone(),
             note: self.note.clone(),
             sources: self.sources.iter().map(Source::to_pb).collect(),
+            council_voted: self.council_voted.map(PartialDate::to_pb),
+            readings: self.readings.iter().map(Reading::to_pb).collect(),
+            // Only answers for a date say how sure they are.
+            certainty: 0,
         }
     }
 
@@ -166,6 +177,8 @@ impl Term {
         let reason = fields.prose("reason", message.reason, REASON_CHARACTERS);
         let note = fields.prose("note", message.note, NOTE_CHARACTERS);
         let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        let council_voted = fields.date("council_voted", message.council_voted);
+        let readings = fields.list("readings", message.readings, READINGS, reading::of_term);
         if fields.violated() {
             return None;
         }
@@ -185,6 +198,8 @@ impl Term {
             reason,
             note,
             sources,
+            council_voted,
+            readings,
         })
     }
 }

@@ -3,13 +3,15 @@
 pub use crate::enums::registry::{NetworkKind, NetworkState, Origin, RelationKind, Scale, Scope};
 
 use super::Admission;
-use crate::common::{FrontType, Money, Name, Source, StatedCount};
+use crate::common::{FrontType, Money, Name, Reading, Source, StatedCount};
+use crate::country::Country;
 use crate::date::PartialDate;
-use crate::fields::Fields;
+use crate::fields::{Fields, distinct};
 use crate::ids::NetworkId;
 use crate::limits::*;
 use crate::path::Path;
 use crate::pb::registry::v1 as pb;
+use crate::reading;
 use crate::stored::{self, Corrupt, Recorded};
 use crate::violation::Violations;
 
@@ -61,6 +63,15 @@ pub struct Network {
     pub note: String,
     /// Who says so. At most 50.
     pub sources: Vec<Source>,
+    /// Countries it works in. Empty means not stated.
+    pub countries: Vec<Country>,
+    /// Continents it works in, UN M49 codes of three digits, at most 10. Empty means that they follow
+    /// from `countries`, or are not known.
+    pub m49_regions: Vec<String>,
+    /// What other sources say of fields above. At most 50.
+    pub readings: Vec<Reading>,
+    /// What a member gets from belonging, in the source's words. At most 50 of at most 500 characters.
+    pub benefits: Vec<String>,
     /// What the service writes down with it.
     pub recorded: Recorded,
 }
@@ -110,6 +121,10 @@ impl Network {
             created_at: stored::timestamp(self.recorded.created_at_micros),
             updated_at: stored::timestamp(self.recorded.updated_at_micros),
             active_member_count,
+            countries: self.countries.iter().map(Country::to_string).collect(),
+            m49_regions: self.m49_regions.clone(),
+            readings: self.readings.iter().map(Reading::to_pb).collect(),
+            benefits: self.benefits.clone(),
         }
     }
 
@@ -160,6 +175,11 @@ impl Network {
             fields.list("contributions", message.contributions, CONTRIBUTIONS, Contribution::read);
         let note = fields.prose("note", message.note, NOTE_CHARACTERS);
         let sources = fields.list("sources", message.sources, SOURCES, Source::read);
+        let countries =
+            distinct(fields.names("countries", message.countries, COUNTRIES, Country::parse));
+        let m49_regions = distinct(fields.m49s("m49_regions", message.m49_regions, M49_REGIONS));
+        let readings = fields.list("readings", message.readings, READINGS, reading::of_network);
+        let benefits = fields.titles("benefits", message.benefits, BENEFITS, BENEFIT_CHARACTERS);
         if fields.violated() {
             return None;
         }
@@ -186,6 +206,10 @@ impl Network {
             contributions,
             note,
             sources,
+            countries,
+            m49_regions,
+            readings,
+            benefits,
             recorded: Recorded::default(),
         })
     }

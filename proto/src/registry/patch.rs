@@ -84,7 +84,7 @@ patch! {
     fields {
         names, kind, kind_stated, front_type, scale, origin, scope, themes, activities, founded,
         founders, sponsors, seat, stated_member_counts, admission, state, contributions, note,
-        sources,
+        sources, countries, m49_regions, readings, benefits,
     }
 }
 
@@ -99,7 +99,7 @@ patch! {
     },
     fields {
         names, kind, kind_stated, country, m49_region, m49_subregion, point, populations,
-        external_ids, network, predecessors, note, sources,
+        external_ids, network, predecessors, note, sources, capital, readings,
     }
 }
 
@@ -109,7 +109,7 @@ patch! {
     else pb::Term { state: pb::MembershipState::Active as i32, ..pb::Term::default() },
     fields {
         class, roles, grade, representative, applied, invited, charter_signed, joined, left, as_of,
-        note, sources,
+        note, sources, council_voted, readings,
     }
 }
 

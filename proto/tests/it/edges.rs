@@ -86,10 +86,12 @@ fn lists_of_networks() {
             network.stated_member_counts = vec![Default::default(); count];
         })
     });
-    edge(limits::COUNTRIES, "network.admission.countries", |count| {
+    edge(limits::COUNTRIES, "network.admission.eligibility.countries", |count| {
         refused_network(|network| {
             let countries = vec!["ES".to_owned(); count];
-            network.admission = Some(registry::Admission { countries, ..Default::default() });
+            let eligibility = registry::Eligibility { countries, ..Default::default() };
+            let eligibility = Some(eligibility);
+            network.admission = Some(registry::Admission { eligibility, ..Default::default() });
         })
     });
 }

@@ -56,6 +56,10 @@ fn have_exactly_the_values_of_the_contract() {
         registry::RoleKind,
         registry::EndReason,
         registry::ChangeKind,
+        registry::Certainty,
+        registry::ImportOutcome,
+        registry::ExportKind,
+        registry::Statistic,
     );
     check!(
         "hansa.feed.v1",
@@ -65,6 +69,8 @@ fn have_exactly_the_values_of_the_contract() {
         feed::CampaignState,
         feed::OutcomeKind,
         feed::EventKind,
+        feed::SubscriptionState,
+        feed::OnExpired,
     );
 }
 

@@ -1,7 +1,9 @@
 //! Whatever is strict is read back from what it wrote, unchanged, through bytes.
 
 use hansa_proto::date::PartialDate;
-use hansa_proto::feed::{Campaign, Cursor, Filter, Participation, Signature, Statement};
+use hansa_proto::feed::{
+    Campaign, Cursor, Filter, Participation, Signature, Statement, Subscription,
+};
 use hansa_proto::registry::{Member, Membership, Network, Recorded};
 use hansa_proto::violation::Violations;
 use proptest::prelude::*;
@@ -63,6 +65,13 @@ proptest! {
     #[test]
     fn filters(filter in any::filter()) {
         prop_assert_eq!(Filter::from_stored(through_bytes(&filter.to_pb())), Ok(filter));
+    }
+
+    #[test]
+    fn subscriptions(subscription in any::subscription()) {
+        let message = through_bytes(&subscription.to_pb());
+        prop_assert_eq!(message.position, subscription.cursor.map_or(0, |it| it.position));
+        prop_assert_eq!(Subscription::from_stored(message), Ok(subscription));
     }
 
     #[test]

@@ -50,11 +50,39 @@ fn member_ids() -> impl Strategy<Value = Vec<MemberId>> {
 fn country() -> impl Strategy<Value = Country> {
     select(vec!["ES", "FR", "PS", "BR", "ZA"]).prop_map(|code| Country::parse(code).unwrap())
 }
-pub fn date() -> impl Strategy<Value = PartialDate> {
+fn one_date() -> impl Strategy<Value = PartialDate> {
     (1..=9999, of((1..=12, of(1..=28)))).prop_map(|(year, month)| {
         let day = month.and_then(|(_, day)| day);
         PartialDate::new(year, month.map(|(month, _)| month), day).unwrap()
     })
+}
+/// A date, or now and then an interval: two dates in whichever order makes one.
+pub fn date() -> impl Strategy<Value = PartialDate> {
+    (one_date(), of(one_date())).prop_map(|(date, other)| {
+        let Some(other) = other else { return date };
+        date.until(other).or_else(|_| other.until(date)).unwrap_or(date)
+    })
+}
+/// Readings of the fields of a message that hold dates, words or one of some numbers.
+fn readings(
+    dates: &'static [&'static str],
+    texts: &'static [&'static str],
+    counts: &'static [&'static str],
+) -> impl Strategy<Value = Vec<Reading>> {
+    let field = |names| select(names).prop_map(|name: &str| name.to_owned());
+    let text = "[a-z][a-z ]{0,20}".prop_map(ReadingValue::Text);
+    let mut values = vec![(field(texts), text).boxed()];
+    if !dates.is_empty() {
+        values.push((field(dates), date().prop_map(ReadingValue::Date)).boxed());
+    }
+    if !counts.is_empty() {
+        values.push((field(counts), (0..=i64::MAX).prop_map(ReadingValue::Count)).boxed());
+    }
+    let reading = (proptest::strategy::Union::new(values), vec(source(), 1..3), prose());
+    vec(
+        reading.prop_map(|((field, value), sources, note)| Reading { field, value, sources, note }),
+        0..3,
+    )
 }
 fn any_of<E: Copy + std::fmt::Debug + 'static>(all: &'static [E]) -> impl Strategy<Value = E> {
     select(all)
@@ -103,29 +131,60 @@ pub fn stated_count() -> impl Strategy<Value = StatedCount> {
 pub fn target() -> impl Strategy<Value = Target> {
     (title(), of(any_of(TargetKind::ALL))).prop_map(|(name, kind)| Target { name, kind })
 }
+fn countries() -> impl Strategy<Value = Vec<Country>> {
+    btree_set(country(), 0..3).prop_map(|countries| countries.into_iter().collect())
+}
+fn m49_regions() -> impl Strategy<Value = Vec<String>> {
+    btree_set("[0-9]{3}", 0..3).prop_map(|codes| codes.into_iter().collect())
+}
+fn eligibility() -> impl Strategy<Value = Eligibility> {
+    let population = prop_oneof![
+        (0..=i64::MAX).prop_map(|least| (least, 0)),
+        (0..1_000_000i64, 1_000_000..=i64::MAX),
+    ];
+    let kinds = btree_set(any_of(MemberKind::ALL), 0..4);
+    (kinds, countries(), countries(), m49_regions(), population, any::<bool>()).prop_map(
+        |(kinds, countries, excluded, m49_regions, population, capitals_only)| Eligibility {
+            member_kinds: kinds.into_iter().collect(),
+            countries,
+            excluded_countries: excluded,
+            m49_regions,
+            min_population: population.0,
+            max_population: population.1,
+            capitals_only,
+        },
+    )
+}
 fn admission() -> impl Strategy<Value = Admission> {
+    let rule = (any_of(MembershipClass::ALL), eligibility());
     (
         any_of(AdmissionMode::ALL),
-        any::<bool>(),
+        any::<(bool, bool)>(),
         prose(),
         btree_set(any_of(MembershipClass::ALL), 0..4),
-        btree_set(any_of(MemberKind::ALL), 0..4),
-        btree_set(country(), 0..3),
+        eligibility(),
+        vec(rule, 0..3),
         0..=i64::MAX,
     )
-        .prop_map(
-            |(mode, charter_required, rules_stated, classes, kinds, countries, min_population)| {
-                Admission {
-                    mode,
-                    charter_required,
-                    rules_stated,
-                    classes: classes.into_iter().rev().collect(),
-                    member_kinds: kinds.into_iter().collect(),
-                    countries: countries.into_iter().collect(),
-                    min_population,
+        .prop_map(|(mode, first, rules_stated, classes, eligibility, rules, max_members)| {
+            let mut class_rules: Vec<ClassRule> = Vec::new();
+            for (class, eligibility) in rules {
+                let offered = classes.is_empty() || classes.contains(&class);
+                if offered && class_rules.iter().all(|rule| rule.class != class) {
+                    class_rules.push(ClassRule { class, eligibility });
                 }
-            },
-        )
+            }
+            Admission {
+                mode,
+                charter_required: first.0,
+                rules_stated,
+                classes: classes.into_iter().rev().collect(),
+                eligibility,
+                class_rules,
+                council_vote_required: first.1,
+                max_members,
+            }
+        })
 }
 pub fn relation() -> impl Strategy<Value = Relation> {
     (any_of(RelationKind::ALL), network_id(), line(), of(date()), prose(), sources()).prop_map(
@@ -166,6 +225,8 @@ pub fn network() -> impl Strategy<Value = Network> {
         vec(contribution(), 0..2),
         sources(),
         recorded(),
+        (countries(), m49_regions(), titles()),
+        readings(&["founded", "ended"], &["founders", "seat"], &["active_member_count"]),
     );
     (what, about, rest).prop_map(|(what, about, rest)| Network {
         id: what.0,
@@ -191,6 +252,10 @@ pub fn network() -> impl Strategy<Value = Network> {
         contributions: rest.4,
         sources: rest.5,
         recorded: rest.6,
+        countries: rest.7.0,
+        m49_regions: rest.7.1,
+        benefits: rest.7.2,
+        readings: rest.8,
     })
 }
 fn population() -> impl Strategy<Value = Population> {
@@ -221,6 +286,7 @@ pub fn member() -> impl Strategy<Value = Member> {
         prose(),
         sources(),
         recorded(),
+        (any::<bool>(), readings(&["retired"], &["names", "point"], &[])),
     );
     (what, place, rest).prop_map(|(what, place, rest)| Member {
         id: what.0,
@@ -240,6 +306,8 @@ pub fn member() -> impl Strategy<Value = Member> {
         note: rest.5,
         sources: rest.6,
         recorded: rest.7,
+        capital: rest.8.0,
+        readings: rest.8.1,
     })
 }
 pub fn term() -> impl Strategy<Value = Term> {
@@ -252,7 +320,8 @@ pub fn term() -> impl Strategy<Value = Term> {
         line(),
     );
     let dates = (of(date()), of(date()), of(date()), of(date()), of(date()), of(date()));
-    let rest = (of(any_of(EndReason::ALL)), prose(), prose(), sources());
+    let readings = readings(&["joined", "left"], &["roles", "grade"], &[]);
+    let rest = (of(any_of(EndReason::ALL)), prose(), prose(), sources(), of(date()), readings);
     (what, dates, rest).prop_map(|(what, dates, rest)| Term {
         state: what.0,
         class: what.1,
@@ -269,6 +338,8 @@ pub fn term() -> impl Strategy<Value = Term> {
         reason: rest.1,
         note: rest.2,
         sources: rest.3,
+        council_voted: rest.4,
+        readings: rest.5,
     })
 }
 pub fn membership() -> impl Strategy<Value = Membership> {
@@ -302,6 +373,8 @@ pub fn statement() -> impl Strategy<Value = Statement> {
         of(statement_id()),
         prose(),
         recorded(),
+        (0..=100_000i64, any::<bool>(), vec(target(), 0..3)),
+        readings(&["published"], &["title", "target"], &["signature_count"]),
     );
     (what, who, about, rest).prop_map(|(what, who, about, rest)| {
         let (issuer_network, acting_member) = who.0.unzip();
@@ -332,6 +405,10 @@ pub fn statement() -> impl Strategy<Value = Statement> {
             supersedes: rest.4,
             reason: rest.5,
             recorded: rest.6,
+            effective_threshold: rest.7.0,
+            effective: rest.7.1,
+            further_targets: rest.7.2,
+            readings: rest.8,
         }
     })
 }
@@ -349,13 +426,31 @@ pub fn signature() -> impl Strategy<Value = Signature> {
 fn outcome() -> impl Strategy<Value = Outcome> {
     (any_of(OutcomeKind::ALL), prose()).prop_map(|(kind, summary)| Outcome { kind, summary })
 }
-fn milestone() -> impl Strategy<Value = Milestone> {
+fn figures() -> impl Strategy<Value = Vec<Figure>> {
     let figure = (title(), -1e300..1e300f64, line()).prop_map(|(label, value, unit)| Figure {
         label,
         value,
         unit,
     });
-    (title(), of(date()), vec(figure, 0..3), prose(), sources()).prop_map(
+    vec(figure, 0..3)
+}
+fn evaluation() -> impl Strategy<Value = Evaluation> {
+    (title(), figures(), of(date()), sources()).prop_map(
+        |(summary, figures, evaluated, sources)| Evaluation {
+            summary,
+            figures,
+            evaluated,
+            sources,
+        },
+    )
+}
+fn handover() -> impl Strategy<Value = Handover> {
+    (of(network_id()), of(date()), any::<u64>()).prop_map(
+        |(from_network, occurred_at, position)| Handover { from_network, occurred_at, position },
+    )
+}
+fn milestone() -> impl Strategy<Value = Milestone> {
+    (title(), of(date()), figures(), prose(), sources()).prop_map(
         |(title, reached, figures, note, sources)| Milestone {
             title,
             reached,
@@ -383,6 +478,8 @@ pub fn campaign() -> impl Strategy<Value = Campaign> {
         sources(),
         any_of(CampaignState::ALL),
         recorded(),
+        (vec(evaluation(), 0..3), vec(statement_id(), 0..3), vec(handover(), 0..3)),
+        readings(&["started", "ended"], &["title", "leads"], &["participant_count"]),
     );
     (what, about, rest).prop_map(|(what, about, rest)| {
         let (network, acting_member) = what.5.unzip();
@@ -408,8 +505,26 @@ pub fn campaign() -> impl Strategy<Value = Campaign> {
             sources: rest.3,
             state: rest.4,
             recorded: rest.5,
+            evaluations: rest.6.0,
+            statements: rest.6.1,
+            handovers: rest.6.2,
+            readings: rest.7,
         }
     })
+}
+/// A subscription, wherever it has come.
+pub fn subscription() -> impl Strategy<Value = Subscription> {
+    let cursor = (any::<[u8; 16]>(), any::<u64>())
+        .prop_map(|(identity, position)| Cursor { identity, position });
+    (id(), filter(), of(cursor), -1i64 << 50..1 << 50, any::<u64>()).prop_map(
+        |(id, filter, cursor, committed_at_micros, updated_position)| Subscription {
+            id: SubscriptionId::from_id(&id).unwrap(),
+            filter,
+            cursor,
+            committed_at_micros,
+            updated_position,
+        },
+    )
 }
 pub fn participation() -> impl Strategy<Value = Participation> {
     (campaign_id(), member_id(), of(date()), of(date()), any::<bool>(), any::<u64>()).prop_map(

@@ -49,7 +49,7 @@ pub fn campaign() -> feed::Campaign {
     }
 }
 fn date(year: i32, month: i32, day: i32) -> Option<common::PartialDate> {
-    Some(common::PartialDate { year, month, day })
+    Some(common::PartialDate { year, month, day, latest: None })
 }
 
 /// Fields refused of a message, in order; none when it is accepted. A message is accepted exactly
@@ -110,9 +110,12 @@ fn everything_is_reported_at_once() {
         network.themes = vec!["a".to_owned(), "b\u{7}".to_owned()];
         network.founded = date(2018, 2, 30);
         network.admission = Some(registry::Admission {
-            countries: vec!["ES".to_owned(), "es".to_owned()],
             classes: vec![1, 0],
-            min_population: -1,
+            eligibility: Some(registry::Eligibility {
+                countries: vec!["ES".to_owned(), "es".to_owned()],
+                min_population: -1,
+                ..Default::default()
+            }),
             ..Default::default()
         });
         network.sources = vec![source("x"), source("")];
@@ -130,8 +133,8 @@ fn everything_is_reported_at_once() {
             "network.themes[1]",
             "network.founded.day",
             "network.admission.classes[1]",
-            "network.admission.countries[1]",
-            "network.admission.min_population",
+            "network.admission.eligibility.countries[1]",
+            "network.admission.eligibility.min_population",
             "network.sources[0].uri",
             "network.sources[1].citation",
         ]
@@ -468,4 +471,88 @@ fn requests_are_read_field_by_field() {
     assert!(fields.violated());
     let refused: Vec<String> = violations.into_vec().into_iter().map(|one| one.field).collect();
     assert_eq!(refused, ["member", "roles[1].kind", "occurred_at.month", "note", "request_id"]);
+}
+
+fn reading(field: &str, value: Option<common::reading::Value>) -> common::Reading {
+    common::Reading {
+        field: field.to_owned(),
+        value,
+        sources: vec![source("x")],
+        note: String::new(),
+    }
+}
+fn said(text: &str) -> Option<common::reading::Value> {
+    Some(common::reading::Value::Text(text.to_owned()))
+}
+
+#[test]
+fn a_reading_is_of_a_field_and_of_its_type() {
+    use common::reading::Value;
+    let day = |day| Some(Value::Date(date(2018, 2, day).unwrap()));
+    let accepted = [
+        reading("founded", day(0)),
+        reading("active_member_count", Some(Value::Count(97))),
+        reading("origin", said("co_opted")),
+        reading("seat", said("Paris")),
+    ];
+    assert!(refused_network(|network| network.readings = accepted.to_vec()).is_empty());
+
+    let refused = [
+        (reading("etag", said("x")), "field"),
+        (reading("", said("x")), "field"),
+        (reading("founded", said("2018")), "value"),
+        (reading("founded", day(30)), "date.day"),
+        (reading("seat", Some(Value::Count(1))), "value"),
+        (reading("seat", said(" ")), "text"),
+        (reading("active_member_count", said("97")), "value"),
+        (reading("active_member_count", Some(Value::Count(-1))), "count"),
+        (reading("origin", said("CO_OPTED")), "text"),
+        (reading("seat", None), "value"),
+        (common::Reading { sources: Vec::new(), ..reading("seat", said("Paris")) }, "sources"),
+    ];
+    for (reading, field) in refused {
+        let fields = refused_network(|network| network.readings = vec![reading.clone()]);
+        assert_eq!(fields, [format!("network.readings[0].{field}")], "{reading:?}");
+    }
+    let capital = |text| refused_member(|it| it.readings = vec![reading("capital", said(text))]);
+    assert!(capital("true").is_empty());
+    assert_eq!(capital("yes"), ["member.readings[0].text"]);
+}
+
+#[test]
+fn an_interval_ends_on_or_after_its_date() {
+    let until = |year, month, day| {
+        let latest = Some(common::LatestDate { year, month, day });
+        refused_network(|network| {
+            network.founded = date(2018, 3, 0).map(|date| common::PartialDate { latest, ..date });
+        })
+    };
+    assert!(until(2018, 0, 0).is_empty());
+    assert!(until(2018, 3, 1).is_empty());
+    assert_eq!(until(2018, 2, 28), ["network.founded.latest"]);
+    assert_eq!(until(2019, 2, 29), ["network.founded.latest.day"]);
+    assert_eq!(until(0, 0, 0), ["network.founded.latest.year"]);
+}
+
+#[test]
+fn a_class_has_one_rule_and_is_offered() {
+    let rule = |class| registry::ClassRule { class, eligibility: Some(Default::default()) };
+    let refused = |classes: Vec<i32>, class_rules: Vec<registry::ClassRule>| {
+        refused_network(|network| {
+            let (classes, class_rules) = (classes.clone(), class_rules.clone());
+            network.admission =
+                Some(registry::Admission { classes, class_rules, ..Default::default() });
+        })
+    };
+    assert!(refused(vec![1, 2], vec![rule(1), rule(2)]).is_empty());
+    assert!(refused(Vec::new(), vec![rule(1)]).is_empty());
+    assert_eq!(refused(vec![1], vec![rule(2)]), ["network.admission.class_rules"]);
+    assert_eq!(refused(vec![], vec![rule(1), rule(1)]), ["network.admission.class_rules"]);
+    let nobody = registry::ClassRule { eligibility: None, ..rule(1) };
+    assert_eq!(refused(vec![], vec![nobody]), ["network.admission.class_rules[0].eligibility"]);
+    let least =
+        registry::Eligibility { min_population: 9, max_population: 8, ..Default::default() };
+    let rule = registry::ClassRule { class: 1, eligibility: Some(least) };
+    let field = "network.admission.class_rules[0].eligibility.max_population";
+    assert_eq!(refused(vec![], vec![rule]), [field]);
 }

@@ -1,7 +1,8 @@
 //! Whether a network admits a member who asks to join: every rule of its admission.
 
+use hansa_proto::country::Country;
 use hansa_proto::registry::{
-    Admission, AdmissionMode, Member, MemberState, MembershipState, Network, NetworkState, Term,
+    AdmissionMode, Eligibility, Member, MemberState, MembershipState, Network, NetworkState, Term,
 };
 
 use super::network::has_ended;
@@ -18,8 +19,8 @@ pub(super) fn check(
 ) {
     check_lives(network, member, rules);
     check_mode(network, present, rules);
-    check_charter_and_class(network, asked, rules);
-    check_eligibility(&network.admission, member, rules);
+    check_first_steps(network, asked, rules);
+    check_who(network, member, asked, rules);
 }
 
 fn check_lives(network: &Network, member: &Member, rules: &mut Rules) {
@@ -54,7 +55,7 @@ fn check_mode(network: &Network, present: Option<MembershipState>, rules: &mut R
     );
 }
 
-fn check_charter_and_class(network: &Network, asked: &Term, rules: &mut Rules) {
+fn check_first_steps(network: &Network, asked: &Term, rules: &mut Rules) {
     let admission = &network.admission;
     rules.refuse_if(
         admission.charter_required && asked.charter_signed.is_none(),
@@ -62,6 +63,19 @@ fn check_charter_and_class(network: &Network, asked: &Term, rules: &mut Rules) {
         &network.id,
         "the network requires its charter to be signed first",
     );
+    rules.refuse_if(
+        admission.council_vote_required && asked.council_voted.is_none(),
+        Rule::CouncilVoteMissing,
+        &network.id,
+        "the network requires a vote of the member's council first",
+    );
+}
+
+/// Who may belong at all, and who in the class asked for. A rule that fails twice is told once.
+fn check_who(network: &Network, member: &Member, asked: &Term, rules: &mut Rules) {
+    let admission = &network.admission;
+    let mut failed = Vec::new();
+    check_eligibility(&admission.eligibility, member, "", &mut failed);
     if let Some(class) = asked.class {
         rules.refuse_if(
             !admission.classes.is_empty() && !admission.classes.contains(&class),
@@ -69,30 +83,65 @@ fn check_charter_and_class(network: &Network, asked: &Term, rules: &mut Rules) {
             &network.id,
             format!("the network does not offer the class {}", class.as_str()),
         );
+        if let Some(eligibility) = admission.rule_of(class) {
+            let to_be = format!(" as {}", class.as_str());
+            check_eligibility(eligibility, member, &to_be, &mut failed);
+        }
+    }
+    let mut told: Vec<Rule> = Vec::new();
+    for (rule, description) in failed {
+        rules.refuse_if(!told.contains(&rule), rule, &member.id, description);
+        told.push(rule);
     }
 }
 
-fn check_eligibility(admission: &Admission, member: &Member, rules: &mut Rules) {
-    rules.refuse_if(
-        !admission.member_kinds.is_empty() && !admission.member_kinds.contains(&member.kind),
-        Rule::KindNotEligible,
-        &member.id,
-        format!("members of kind {} cannot belong", member.kind.as_str()),
-    );
-    let of_a_country = member.country.is_some_and(|country| admission.countries.contains(&country));
-    rules.refuse_if(
-        !admission.countries.is_empty() && !of_a_country,
-        Rule::CountryNotEligible,
-        &member.id,
-        "members of this country cannot belong",
-    );
-    let enough = latest_population(member).is_some_and(|count| count >= admission.min_population);
-    rules.refuse_if(
-        admission.min_population > 0 && !enough,
-        Rule::PopulationTooSmall,
-        &member.id,
-        format!("fewer than {} people live there, or it is not known", admission.min_population),
-    );
+/// What of an eligibility a member does not meet; `to_be` says in which class.
+fn check_eligibility(
+    eligibility: &Eligibility,
+    member: &Member,
+    to_be: &str,
+    failed: &mut Vec<(Rule, String)>,
+) {
+    let Eligibility { member_kinds, countries, excluded_countries, m49_regions, .. } = eligibility;
+    if !member_kinds.is_empty() && !member_kinds.contains(&member.kind) {
+        let kind = member.kind.as_str();
+        failed.push((Rule::KindNotEligible, format!("members of kind {kind} cannot belong{to_be}")));
+    }
+    let of = |list: &[Country]| member.country.is_some_and(|country| list.contains(&country));
+    if of(excluded_countries) || !countries.is_empty() && !of(countries) {
+        let description = format!("members of this country cannot belong{to_be}");
+        failed.push((Rule::CountryNotEligible, description));
+    }
+    if !m49_regions.is_empty() && !m49_regions.contains(&member.m49_region) {
+        let description = format!("members of this continent cannot belong{to_be}");
+        failed.push((Rule::RegionNotEligible, description));
+    }
+    if eligibility.capitals_only && !member.capital {
+        failed.push((Rule::NotACapital, format!("only capitals can belong{to_be}")));
+    }
+    check_population(eligibility, member, to_be, failed);
+}
+
+fn check_population(
+    eligibility: &Eligibility,
+    member: &Member,
+    to_be: &str,
+    failed: &mut Vec<(Rule, String)>,
+) {
+    let (least, most) = (eligibility.min_population, eligibility.max_population);
+    let population = latest_population(member);
+    if least > 0 && population.is_none_or(|count| count < least) {
+        let description = format!(
+            "fewer than {least} people live there, or it is not known: it cannot belong{to_be}"
+        );
+        failed.push((Rule::PopulationTooSmall, description));
+    }
+    if most > 0 && population.is_none_or(|count| count > most) {
+        let description = format!(
+            "more than {most} people live there, or it is not known: it cannot belong{to_be}"
+        );
+        failed.push((Rule::PopulationTooLarge, description));
+    }
 }
 
 /// The population stated for the latest date; the last one stated where dates are equal.

@@ -379,6 +379,8 @@ fn empty_term(state: MembershipState) -> Term {
         reason: String::new(),
         note: String::new(),
         sources: Vec::new(),
+        council_voted: None,
+        readings: Vec::new(),
     }
 }
 

@@ -60,12 +60,22 @@ pub(crate) enum Rule {
     MemberUnknown,
     /// There are as many already as there may be.
     LimitReached,
+    /// The council must have voted first.
+    CouncilVoteMissing,
+    /// Members of this continent cannot belong.
+    RegionNotEligible,
+    /// Only capitals can belong.
+    NotACapital,
+    /// The population is too large, or not known.
+    PopulationTooLarge,
+    /// The network has as many members as it takes.
+    NetworkFull,
 }
 
 impl Rule {
     /// Every rule of the registry.
     #[cfg(test)]
-    pub(crate) const ALL: [Rule; 21] = [
+    pub(crate) const ALL: [Rule; 26] = [
         Rule::NetworkEnded,
         Rule::NetworkNotActive,
         Rule::MemberRetired,
@@ -87,6 +97,11 @@ impl Rule {
         Rule::NetworkUnknown,
         Rule::MemberUnknown,
         Rule::LimitReached,
+        Rule::CouncilVoteMissing,
+        Rule::RegionNotEligible,
+        Rule::NotACapital,
+        Rule::PopulationTooLarge,
+        Rule::NetworkFull,
     ];
 
     /// Its name in the contract.
@@ -113,6 +128,11 @@ impl Rule {
             Rule::NetworkUnknown => "NETWORK_UNKNOWN",
             Rule::MemberUnknown => "MEMBER_UNKNOWN",
             Rule::LimitReached => "LIMIT_REACHED",
+            Rule::CouncilVoteMissing => "COUNCIL_VOTE_MISSING",
+            Rule::RegionNotEligible => "REGION_NOT_ELIGIBLE",
+            Rule::NotACapital => "NOT_A_CAPITAL",
+            Rule::PopulationTooLarge => "POPULATION_TOO_LARGE",
+            Rule::NetworkFull => "NETWORK_FULL",
         }
     }
 }

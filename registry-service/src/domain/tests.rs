@@ -284,9 +284,9 @@ fn every_rule_of_admission_that_fails_is_named_at_once() {
         it.admission.mode = AdmissionMode::Invitation;
         it.admission.charter_required = true;
         it.admission.classes = vec![MembershipClass::Full];
-        it.admission.member_kinds = vec![MemberKind::Region];
-        it.admission.countries = vec![Country::parse("FR").unwrap()];
-        it.admission.min_population = 10;
+        it.admission.eligibility.member_kinds = vec![MemberKind::Region];
+        it.admission.eligibility.countries = vec![Country::parse("FR").unwrap()];
+        it.admission.eligibility.min_population = 10;
     });
     world.members.get_mut(&member_id("m")).unwrap().state = MemberState::Retired;
     let asked = join_with(|join| join.asked.class = Some(MembershipClass::Observer));
@@ -311,9 +311,9 @@ fn each_rule_of_admission_lets_through_who_meets_it() {
         it.state = NetworkState::Dormant;
         it.admission.charter_required = true;
         it.admission.classes = vec![MembershipClass::Full];
-        it.admission.member_kinds = vec![MemberKind::Municipality];
-        it.admission.countries = vec![Country::parse("ES").unwrap()];
-        it.admission.min_population = 10;
+        it.admission.eligibility.member_kinds = vec![MemberKind::Municipality];
+        it.admission.eligibility.countries = vec![Country::parse("ES").unwrap()];
+        it.admission.eligibility.min_population = 10;
     });
     let populations = vec![population(5, "2000"), population(10, "2020"), population(3, "1980")];
     world.members.get_mut(&member_id("m")).unwrap().populations = populations;
@@ -326,7 +326,7 @@ fn each_rule_of_admission_lets_through_who_meets_it() {
 
 #[test]
 fn the_latest_population_counts() {
-    let mut world = World::with_network(|it| it.admission.min_population = 10);
+    let mut world = World::with_network(|it| it.admission.eligibility.min_population = 10);
     let of = |world: &mut World, populations| {
         world.members.get_mut(&member_id("m")).unwrap().populations = populations;
     };

@@ -90,7 +90,7 @@ pub(crate) fn names(text: &str) -> Vec<pb::common::v1::Name> {
 }
 
 pub(crate) fn year(year: i32) -> Option<pb::common::v1::PartialDate> {
-    Some(pb::common::v1::PartialDate { year, month: 0, day: 0 })
+    Some(pb::common::v1::PartialDate { year, ..Default::default() })
 }
 
 pub(crate) fn source() -> pb::common::v1::Source {

@@ -3,7 +3,9 @@
 //! Only what the words clearly say becomes a rule that is enforced; the words themselves are always
 //! kept in `rules_stated`. Rules that are not in the table leave a network open.
 
-use hansa_proto::pb::registry::v1::{Admission, AdmissionMode, MemberKind, NetworkKind};
+use hansa_proto::pb::registry::v1::{
+    Admission, AdmissionMode, Eligibility, MemberKind, NetworkKind,
+};
 
 use AdmissionMode::{Approval, NoMemberList, Open};
 
@@ -59,9 +61,11 @@ pub(super) fn admission(kind: NetworkKind, stated: &str) -> Option<Admission> {
         mode: rule.mode.into(),
         charter_required: rule.charter_required,
         rules_stated: stated.to_owned(),
-        classes: Vec::new(),
-        member_kinds: rule.member_kinds.iter().map(|kind| i32::from(*kind)).collect(),
-        countries: Vec::new(),
-        min_population: rule.min_population,
+        eligibility: Some(Eligibility {
+            member_kinds: rule.member_kinds.iter().map(|kind| i32::from(*kind)).collect(),
+            min_population: rule.min_population,
+            ..Eligibility::default()
+        }),
+        ..Admission::default()
     })
 }
