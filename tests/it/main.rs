@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod campaigns;
+mod crash;
 mod dataset;
 mod errors;
 mod guarantees;

@@ -16,14 +16,16 @@
 //! | file | answers |
 //! | --- | --- |
 //! | `world.rs` | how the pair is started, stopped, killed and looked at |
+//! | `crash.rs` | rounds of kill -9 of real processes |
 //! | `make.rs` | the smallest valid request of each kind |
 //! | `events.rs` | reading streams to an end that is known |
 //! | `refusal.rs` | what a status says, for assertions |
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod crash;
 pub mod events;
 pub mod make;
 pub mod refusal;
 mod world;
 
-pub use world::World;
+pub use world::{Clients, World};

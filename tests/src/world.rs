@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 
 /// Nothing here takes this long; a test that waits longer has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A registry and a feed that follows it. Dropped, both stop and their directories are removed.
 pub struct World {
@@ -77,29 +77,34 @@ impl World {
         format!("http://{}", self.feed.address)
     }
 
-    /// A client of the registry; it connects when it is used, and again after a restart.
+    /// Clients of both; they connect when they are used, and again after a restart.
+    pub fn clients(&self) -> Clients {
+        Clients { registry_url: self.registry_url(), feed_url: self.feed_url() }
+    }
+
+    /// A client of the registry.
     pub fn registry(&self) -> RegistryServiceClient<Channel> {
-        RegistryServiceClient::new(channel(&self.registry_url()))
+        self.clients().registry()
     }
 
     /// A client of the registry's statistics.
     pub fn landscape(&self) -> LandscapeServiceClient<Channel> {
-        LandscapeServiceClient::new(channel(&self.registry_url()))
+        self.clients().landscape()
     }
 
     /// A client of the feed.
     pub fn feed(&self) -> FeedServiceClient<Channel> {
-        FeedServiceClient::new(channel(&self.feed_url()))
+        self.clients().feed()
     }
 
     /// A client of the feed's statements.
     pub fn statements(&self) -> StatementServiceClient<Channel> {
-        StatementServiceClient::new(channel(&self.feed_url()))
+        self.clients().statements()
     }
 
     /// A client of the feed's campaigns.
     pub fn campaigns(&self) -> CampaignServiceClient<Channel> {
-        CampaignServiceClient::new(channel(&self.feed_url()))
+        self.clients().campaigns()
     }
 
     /// Starts the registry where it was, with what it had.
@@ -143,6 +148,56 @@ impl World {
 
     /// Waits until the feed has followed the registry up to a position.
     pub async fn feed_follows(&self, registry_position: u64) -> GetFeedStatusResponse {
+        self.clients().feed_follows(registry_position).await
+    }
+
+    /// Stops both and reads both journals from end to end.
+    pub async fn verify_journals(&mut self) {
+        self.stop_feed().await;
+        self.stop_registry().await;
+        for data in [self.registry_data(), self.feed_data()] {
+            verify_journal(&data.join("journal"));
+        }
+    }
+}
+
+/// Clients of a pair, wherever it runs. They connect when they are used, and again after a restart.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Where the registry listens.
+    pub registry_url: String,
+    /// Where the feed listens.
+    pub feed_url: String,
+}
+
+impl Clients {
+    /// A client of the registry.
+    pub fn registry(&self) -> RegistryServiceClient<Channel> {
+        RegistryServiceClient::new(channel(&self.registry_url))
+    }
+
+    /// A client of the registry's statistics.
+    pub fn landscape(&self) -> LandscapeServiceClient<Channel> {
+        LandscapeServiceClient::new(channel(&self.registry_url))
+    }
+
+    /// A client of the feed.
+    pub fn feed(&self) -> FeedServiceClient<Channel> {
+        FeedServiceClient::new(channel(&self.feed_url))
+    }
+
+    /// A client of the feed's statements.
+    pub fn statements(&self) -> StatementServiceClient<Channel> {
+        StatementServiceClient::new(channel(&self.feed_url))
+    }
+
+    /// A client of the feed's campaigns.
+    pub fn campaigns(&self) -> CampaignServiceClient<Channel> {
+        CampaignServiceClient::new(channel(&self.feed_url))
+    }
+
+    /// Waits until the feed has followed the registry up to a position.
+    pub async fn feed_follows(&self, registry_position: u64) -> GetFeedStatusResponse {
         let request = GetFeedStatusRequest { min_registry_position: registry_position };
         within(async {
             loop {
@@ -157,15 +212,6 @@ impl World {
         })
         .await
     }
-
-    /// Stops both and reads both journals from end to end.
-    pub async fn verify_journals(&mut self) {
-        self.stop_feed().await;
-        self.stop_registry().await;
-        for data in [self.registry_data(), self.feed_data()] {
-            verify_journal(&data.join("journal"));
-        }
-    }
 }
 
 fn verify_journal(directory: &Path) {
@@ -175,10 +221,9 @@ fn verify_journal(directory: &Path) {
 }
 
 impl Service {
-    /// A port that nobody has, kept for this service.
+    /// At an address that nobody has, which is kept for this service.
     async fn placed() -> Service {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Service { address: listener.local_addr().expect("it is bound"), running: None }
+        Service { address: free_address().await, running: None }
     }
 
     async fn start<F, E>(&mut self, run: impl FnOnce(TcpListener, Shutdown) -> F)
@@ -212,7 +257,7 @@ impl Drop for Service {
 }
 
 /// Waits until the health service says SERVING.
-async fn serving(url: String) {
+pub(crate) async fn serving(url: String) {
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_check_response::ServingStatus;
     use tonic_health::pb::health_client::HealthClient;
@@ -226,6 +271,12 @@ async fn serving(url: String) {
             }
         }
     }
+}
+
+/// A loopback address that nobody has.
+pub(crate) async fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    listener.local_addr().expect("it is bound")
 }
 
 fn channel(url: &str) -> Channel {

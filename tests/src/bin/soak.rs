@@ -1,0 +1,67 @@
+//! Long runs against real processes: `cargo run --release -p hansa-tests --bin soak -- crash`.
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
+use clap::{Parser, Subcommand};
+use hansa_chassis::server::bind;
+use hansa_chassis::shutdown::Shutdown;
+use hansa_tests::crash::{Plan, own_program, run};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Kill the services with SIGKILL at random moments, and check that nothing is lost or repeated
+    Crash {
+        /// Seed of the moments; a random one when left out
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Rounds of killing and checking
+        #[arg(long, default_value_t = 500)]
+        rounds: usize,
+        /// The registry's binary; this program's own when left out
+        #[arg(long)]
+        registry_binary: Option<String>,
+        /// The feed's binary; this program's own when left out
+        #[arg(long)]
+        feed_binary: Option<String>,
+    },
+    /// Run the registry in this process
+    #[command(hide = true)]
+    Registry(registry_service::Config),
+    /// Run the feed in this process
+    #[command(hide = true)]
+    Feed(feed_service::Arguments),
+}
+
+#[tokio::main]
+async fn main() {
+    match Arguments::parse().command {
+        Command::Crash { seed, rounds, registry_binary, feed_binary } => {
+            let seed = seed.unwrap_or_else(rand::random);
+            let own = std::env::current_exe().expect("this program has a path");
+            let program = |named: Option<String>, service| {
+                named.map_or_else(|| own_program(&own, service), |binary| vec![binary])
+            };
+            let plan = Plan {
+                seed,
+                rounds,
+                registry: program(registry_binary, "registry"),
+                feed: program(feed_binary, "feed"),
+            };
+            println!("seed {seed}, {rounds} rounds");
+            println!("{:#?}", run(&plan).await);
+        }
+        Command::Registry(config) => {
+            let (listener, _) = bind(config.listen).await.expect("the address is free");
+            registry_service::run(config, listener, Shutdown::new()).await.expect("it runs");
+        }
+        Command::Feed(arguments) => {
+            let (listener, _) = bind(arguments.listen).await.expect("the address is free");
+            feed_service::run(arguments.config, listener, Shutdown::new()).await.expect("it runs");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! Rounds of kill -9: real processes, cut off at random moments, under load through gRPC.
+//!
+//! Callers do the same small story again and again: a member is recorded, joins, sometimes leaves, and
+//! signs a statement. Every request carries an id, so that one whose answer was lost is asked again.
+//! After each round: what was acknowledged is answered as before, at its position; the feed tells each
+//! join once, in the registry's order; the journals are whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hansa_proto::pb::feed::v1::EventKind;
+use hansa_proto::pb::registry::v1::LeaveNetworkRequest;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tonic::Status;
+
+use crate::events::{after, batches, messages_to_head};
+use crate::make;
+use crate::world::{Clients, PATIENCE, free_address, serving, within};
+
+const NETWORKS: u64 = 4;
+const CALLERS: usize = 8;
+/// Answers of earlier rounds asked for again after each round.
+const SAMPLE: usize = 25;
+
+/// What is done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The same seed kills at the same moments, as far as the system lets it.
+    pub seed: u64,
+    /// Rounds of killing and checking.
+    pub rounds: usize,
+    /// Command that runs the registry; `--data DIR --listen ADDRESS` is added.
+    pub registry: Vec<String>,
+    /// Command that runs the feed; `--data DIR --listen ADDRESS --registry URL` is added.
+    pub feed: Vec<String>,
+}
+
+/// When a process is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// While callers write.
+    UnderLoad,
+    /// While it starts.
+    Starting,
+    /// While it rebuilds a view that was deleted.
+    Rebuilding,
+}
+
+/// Which process is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Victim {
+    /// The registry.
+    Registry,
+    /// The feed.
+    Feed,
+    /// Both, one right after the other.
+    Both,
+}
+
+/// What came of it; anything lost, repeated or reordered has panicked before.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Kills by moment and victim.
+    pub kills: BTreeMap<(Moment, Victim), usize>,
+    /// Requests answered.
+    pub acknowledged: usize,
+    /// Requests whose answer was lost, and that were asked again.
+    pub asked_again: usize,
+    /// Joins told by the feed.
+    pub joins_told: usize,
+}
+
+/// One request of the story of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Step {
+    Create,
+    Join,
+    Leave,
+    Publish,
+}
+
+impl Step {
+    fn of(number: u64) -> Vec<Step> {
+        let mut steps = vec![Step::Create, Step::Join];
+        if number.is_multiple_of(4) {
+            steps.push(Step::Publish);
+        }
+        if number.is_multiple_of(3) {
+            steps.push(Step::Leave);
+        }
+        steps
+    }
+
+    fn request_id(self, number: u64) -> String {
+        format!("{self:?}-{number}")
+    }
+
+    /// Asks, and says at which position it is done and whether it was done before.
+    async fn ask(
+        self,
+        clients: &Clients,
+        number: u64,
+        registry_position: u64,
+    ) -> Result<(u64, bool), Status> {
+        let request_id = self.request_id(number);
+        let (network, member) = (format!("n-{}", number % NETWORKS), format!("m-{number}"));
+        match self {
+            Step::Create => {
+                let mut request = make::member(&member, "ES");
+                request.request_id = request_id;
+                let made = clients.registry().create_member(request).await?.into_inner();
+                Ok((made.position, made.replayed))
+            }
+            Step::Join => {
+                let mut request = make::join(&network, &member);
+                request.request_id = request_id;
+                let joined = clients.registry().join_network(request).await?.into_inner();
+                Ok((joined.position, joined.replayed))
+            }
+            Step::Leave => {
+                let name = make::membership_name(&network, &member);
+                let request = LeaveNetworkRequest { name, request_id, ..Default::default() };
+                let left = clients.registry().leave_network(request).await?.into_inner();
+                Ok((left.position, left.replayed))
+            }
+            Step::Publish => {
+                let mut request = make::statement(&format!("s-{number}"), &network, &[&member]);
+                request.request_id = request_id;
+                request.min_registry_position = registry_position;
+                let published = clients.statements().publish_statement(request).await?.into_inner();
+                Ok((published.position, published.replayed))
+            }
+        }
+    }
+}
+
+/// What callers have learnt, shared by all of them.
+#[derive(Default)]
+struct Learnt {
+    acknowledged: HashMap<(Step, u64), u64>,
+    /// Stories cut off in the middle.
+    unfinished: Vec<u64>,
+}
+
+/// Runs the rounds.
+pub async fn run(plan: &Plan) -> Report {
+    let mut soak = Soak::new(plan).await;
+    soak.begin().await;
+    for round in 0..plan.rounds {
+        soak.round(round).await;
+    }
+    soak.finish().await
+}
+
+struct Soak {
+    plan: Plan,
+    directory: tempfile::TempDir,
+    random: StdRng,
+    addresses: (SocketAddr, SocketAddr),
+    registry: Option<Process>,
+    feed: Option<Process>,
+    learnt: Arc<Mutex<Learnt>>,
+    next_number: Arc<AtomicU64>,
+    cursor: Option<Vec<u8>>,
+    told: Vec<(String, u64)>,
+    report: Report,
+}
+
+impl Soak {
+    async fn new(plan: &Plan) -> Soak {
+        Soak {
+            plan: plan.clone(),
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            random: StdRng::seed_from_u64(plan.seed),
+            addresses: (free_address().await, free_address().await),
+            registry: None,
+            feed: None,
+            learnt: Arc::default(),
+            next_number: Arc::default(),
+            cursor: None,
+            told: Vec::new(),
+            report: Report::default(),
+        }
+    }
+
+    fn clients(&self) -> Clients {
+        Clients {
+            registry_url: format!("http://{}", self.addresses.0),
+            feed_url: format!("http://{}", self.addresses.1),
+        }
+    }
+
+    fn data(&self, victim: Victim) -> PathBuf {
+        self.directory.path().join(format!("{victim:?}"))
+    }
+
+    async fn begin(&mut self) {
+        self.start_all().await;
+        for number in 0..NETWORKS {
+            let request = make::network(&format!("n-{number}"));
+            self.clients().registry().create_network(request).await.expect("a new network");
+        }
+    }
+
+    async fn round(&mut self, round: usize) {
+        let moment = *[Moment::UnderLoad, Moment::UnderLoad, Moment::Starting, Moment::Rebuilding]
+            .choose(&mut self.random)
+            .expect("there are moments");
+        let victim = *[Victim::Registry, Victim::Feed, Victim::Both]
+            .choose(&mut self.random)
+            .expect("there are victims");
+        match moment {
+            Moment::UnderLoad => self.kill_under_load(victim).await,
+            Moment::Starting | Moment::Rebuilding => self.kill_while_starting(moment, victim).await,
+        }
+        *self.report.kills.entry((moment, victim)).or_default() += 1;
+        if round.is_multiple_of(10) {
+            self.verify_journals();
+        }
+        self.start_all().await;
+        self.resolve_unfinished().await;
+        self.check_acknowledged().await;
+        self.check_feed().await;
+    }
+
+    async fn kill_under_load(&mut self, victim: Victim) {
+        let (stop, stopped) = watch::channel(false);
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            callers.spawn(tell_stories(
+                self.clients(),
+                self.learnt.clone(),
+                self.next_number.clone(),
+                stopped.clone(),
+            ));
+        }
+        let until = Duration::from_micros(self.random.random_range(0..150_000));
+        tokio::time::sleep(until).await;
+        self.kill(victim);
+        stop.send_replace(true);
+        within(callers.join_all()).await;
+    }
+
+    /// Kills what runs, starts it again and kills it at a random moment of its start.
+    async fn kill_while_starting(&mut self, moment: Moment, victim: Victim) {
+        self.kill(victim);
+        for part in parts(victim) {
+            if moment == Moment::Rebuilding {
+                let view = self.data(part).join("view");
+                std::fs::remove_dir_all(&view).expect("there is a view to delete");
+            }
+            self.spawn(part);
+        }
+        let until = Duration::from_micros(self.random.random_range(0..60_000));
+        tokio::time::sleep(until).await;
+        self.kill(victim);
+    }
+
+    fn spawn(&mut self, part: Victim) {
+        let data = self.data(part);
+        let (program, address, place) = match part {
+            Victim::Registry => (&self.plan.registry, self.addresses.0, &mut self.registry),
+            _ => (&self.plan.feed, self.addresses.1, &mut self.feed),
+        };
+        let mut command = Command::new(&program[0]);
+        command.args(&program[1..]).arg("--data").arg(data);
+        command.arg("--listen").arg(address.to_string());
+        if part == Victim::Feed {
+            command.arg("--registry").arg(format!("http://{}", self.addresses.0));
+        }
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        *place = Some(Process(child.expect("the program starts")));
+    }
+
+    fn kill(&mut self, victim: Victim) {
+        for part in parts(victim) {
+            // Dropping kills and waits.
+            match part {
+                Victim::Registry => drop(self.registry.take()),
+                _ => drop(self.feed.take()),
+            }
+        }
+    }
+
+    /// Whatever does not run is started; returns when both serve.
+    async fn start_all(&mut self) {
+        if self.registry.is_none() {
+            self.spawn(Victim::Registry);
+        }
+        if self.feed.is_none() {
+            self.spawn(Victim::Feed);
+        }
+        let clients = self.clients();
+        within(serving(clients.registry_url)).await;
+        within(serving(clients.feed_url)).await;
+    }
+
+    /// Stories that were cut off are told to their end with the same request ids.
+    async fn resolve_unfinished(&mut self) {
+        let unfinished = std::mem::take(&mut self.learnt.lock().await.unfinished);
+        for number in unfinished {
+            self.report.asked_again += 1;
+            let told = tell(&self.clients(), &self.learnt, number).await;
+            told.unwrap_or_else(|status| panic!("story {number} cannot be finished: {status:?}"));
+        }
+    }
+
+    /// What was acknowledged is answered as it was then.
+    async fn check_acknowledged(&mut self) {
+        let learnt = self.learnt.lock().await;
+        let mut known: Vec<_> = learnt.acknowledged.iter().map(|(key, at)| (*key, *at)).collect();
+        drop(learnt);
+        known.sort_unstable();
+        self.report.acknowledged = known.len();
+        let clients = self.clients();
+        for ((step, number), position) in known.choose_multiple(&mut self.random, SAMPLE) {
+            let again = step.ask(&clients, *number, 0).await;
+            let again = again.unwrap_or_else(|status| panic!("{step:?}-{number}: {status:?}"));
+            assert_eq!(again, (*position, true), "{step:?}-{number} was acknowledged otherwise");
+        }
+    }
+
+    /// The feed tells every join once, in the registry's order, at the position acknowledged.
+    async fn check_feed(&mut self) {
+        let clients = self.clients();
+        let (joined, last) = {
+            let learnt = self.learnt.lock().await;
+            let joins = learnt.acknowledged.iter().filter(|((step, _), _)| *step == Step::Join);
+            let joined: HashMap<String, u64> =
+                joins.map(|((step, number), at)| (step.request_id(*number), *at)).collect();
+            let last = joined.values().copied().max().unwrap_or(0);
+            (joined, last)
+        };
+        clients.feed_follows(last).await;
+        let request = after(self.cursor.as_deref());
+        for (events, cursor) in batches(messages_to_head(&mut clients.feed(), request).await) {
+            self.cursor = Some(cursor);
+            let joins = events.into_iter().filter(|event| event.kind() == EventKind::Joined);
+            self.told.extend(joins.map(|event| (event.request_id, event.registry_position)));
+        }
+        let positions: Vec<u64> = self.told.iter().map(|(_, position)| *position).collect();
+        assert!(positions.is_sorted_by(|one, next| one < next), "joins repeated or out of order");
+        let told: HashMap<String, u64> = self.told.iter().cloned().collect();
+        assert_eq!(told.len(), self.told.len(), "a join told twice");
+        assert_eq!(told, joined, "the feed and the answers differ");
+        self.report.joins_told = told.len();
+    }
+
+    fn verify_journals(&self) {
+        for part in parts(Victim::Both) {
+            let journal = self.data(part).join("journal");
+            hansa_journal::verify(&journal)
+                .unwrap_or_else(|error| panic!("{}: {error}", journal.display()));
+        }
+    }
+
+    async fn finish(mut self) -> Report {
+        self.kill(Victim::Both);
+        self.verify_journals();
+        self.report
+    }
+}
+
+fn parts(victim: Victim) -> Vec<Victim> {
+    match victim {
+        Victim::Both => vec![Victim::Registry, Victim::Feed],
+        part => vec![part],
+    }
+}
+
+/// Tells one story after the other until told to stop or cut off.
+async fn tell_stories(
+    clients: Clients,
+    learnt: Arc<Mutex<Learnt>>,
+    next_number: Arc<AtomicU64>,
+    stopped: watch::Receiver<bool>,
+) {
+    while !*stopped.borrow() {
+        let number = next_number.fetch_add(1, Ordering::Relaxed);
+        if tell(&clients, &learnt, number).await.is_err() {
+            learnt.lock().await.unfinished.push(number);
+        }
+    }
+}
+
+async fn tell(clients: &Clients, learnt: &Mutex<Learnt>, number: u64) -> Result<(), Status> {
+    let mut registry_position = 0;
+    for step in Step::of(number) {
+        let asking = step.ask(clients, number, registry_position);
+        let answer = tokio::time::timeout(PATIENCE, asking);
+        let (position, _) = answer.await.expect("a call ends within a minute")?;
+        if step != Step::Publish {
+            registry_position = position;
+        }
+        let known = learnt.lock().await.acknowledged.insert((step, number), position);
+        assert!(known.is_none_or(|known| known == position), "{step:?}-{number} was done twice");
+    }
+    Ok(())
+}
+
+/// A child process; dropped, it is killed with SIGKILL and waited for.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nobody to kill, and waiting says how it ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program in this process's own executable that runs a service: `soak registry`, `soak feed`.
+pub fn own_program(executable: &Path, service: &str) -> Vec<String> {
+    vec![executable.display().to_string(), service.to_owned()]
+}
