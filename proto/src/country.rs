@@ -16,6 +16,17 @@ impl Country {
             .ok_or_else(|| "must be an ISO 3166-1 alpha-2 code, such as ES".to_owned())
     }
 
+    /// From two or three letters, as tables from elsewhere have them.
+    pub fn parse_either(code: &str) -> Result<Country, String> {
+        let code = code.to_ascii_uppercase();
+        if code.len() == 2 {
+            return Country::parse(&code);
+        }
+        celes::Country::from_alpha3(&code)
+            .map(|country| Country(country.alpha2))
+            .map_err(|_| "must be an ISO 3166-1 code of two or three letters".to_owned())
+    }
+
     /// Its two capital letters.
     pub const fn as_str(self) -> &'static str {
         self.0
@@ -42,6 +53,12 @@ mod tests {
     fn knows_what_iso_knows_and_nothing_else() {
         for code in ["ES", "FR", "PS", "TW", "XK"] {
             assert_eq!(Country::parse(code).map(Country::as_str), Ok(code), "{code}");
+        }
+        for code in ["ES", "es", "ESP", "esp"] {
+            assert_eq!(Country::parse_either(code).map(Country::as_str), Ok("ES"), "{code}");
+        }
+        for code in ["", "E", "XXX", "ESPA", "ÄB"] {
+            assert!(Country::parse_either(code).is_err(), "{code}");
         }
         for code in ["", "es", "ESP", "XX", "E", "Ä", "EU"] {
             assert!(Country::parse(code).is_err(), "{code}");
