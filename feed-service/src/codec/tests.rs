@@ -34,6 +34,7 @@ fn meta() -> CommitMeta {
             chain: Chain::from_bytes([5; 32]),
             identity: JournalId::from_bytes([6; 16]),
         }),
+        kept: None,
     }
 }
 
@@ -84,12 +85,14 @@ fn body_of(kind: EventKind) -> Body {
             };
             Body::Membership(Box::new(Membership::from_stored(membership).unwrap()))
         }
-        StatementPublished | StatementCorrected | StatementRetracted => {
+        StatementPublished | StatementCorrected | StatementRetracted | StatementEffective => {
             let statement = hansa_proto::pb::feed::v1::Statement {
                 name: "statements/s".to_owned(),
                 kind: StatementKind::Declaration.to_pb(),
                 title: "Title".to_owned(),
                 state: StatementState::Published.to_pb(),
+                effective_threshold: if kind == StatementEffective { 8 } else { 0 },
+                effective: kind == StatementEffective,
                 ..Default::default()
             };
             let statement = Statement::from_stored(statement).unwrap();
@@ -102,7 +105,13 @@ fn body_of(kind: EventKind) -> Body {
             signed: None,
             position: 5,
         }),
-        CampaignLaunched | CampaignMilestone | CampaignEnded => {
+        CampaignLaunched
+        | CampaignMilestone
+        | CampaignEnded
+        | CampaignLeadsChanged
+        | CampaignEvaluated
+        | CampaignHandedOver
+        | CampaignStatementAttached => {
             let campaign = hansa_proto::pb::feed::v1::Campaign {
                 name: "campaigns/c".to_owned(),
                 kind: CampaignKind::Front.to_pb(),
@@ -110,6 +119,7 @@ fn body_of(kind: EventKind) -> Body {
                 state: CampaignState::Active.to_pb(),
                 ..Default::default()
             };
+            let campaign = what_is_new(kind, campaign);
             let campaign = Campaign::from_stored(campaign).unwrap();
             Body::Campaign(Box::new(Campaign { recorded, ..campaign }), 9)
         }
@@ -122,6 +132,31 @@ fn body_of(kind: EventKind) -> Body {
             position: 5,
         }),
     }
+}
+
+/// What a campaign has that is told by this kind of event alone.
+fn what_is_new(
+    kind: EventKind,
+    campaign: hansa_proto::pb::feed::v1::Campaign,
+) -> hansa_proto::pb::feed::v1::Campaign {
+    let mut campaign = campaign;
+    match kind {
+        EventKind::CampaignLeadsChanged => campaign.leads = vec!["members/m".to_owned()],
+        EventKind::CampaignEvaluated => {
+            let summary = "Well".to_owned();
+            campaign.evaluations = vec![pb::Evaluation { summary, ..Default::default() }];
+        }
+        EventKind::CampaignHandedOver => {
+            let from_network = "networks/before".to_owned();
+            campaign.handovers =
+                vec![pb::Handover { from_network, occurred_at: None, position: 5 }];
+        }
+        EventKind::CampaignStatementAttached => {
+            campaign.statements = vec!["statements/s".to_owned()];
+        }
+        _ => {}
+    }
+    campaign
 }
 
 fn commit_of(kind: EventKind) -> (Vec<pb::Event>, Draft) {

@@ -1,16 +1,19 @@
-//! Launching campaigns, who takes part, what they reach and how they end.
+//! Launching campaigns, who takes part, what they reach and how that is judged, which statements belong
+//! to them, and how they end.
 
 use std::collections::HashSet;
 
 use hansa_journal::Slot;
 use hansa_proto::country::Country;
 use hansa_proto::date::PartialDate;
-use hansa_proto::feed::{Campaign, CampaignState, EventKind, Milestone, Outcome, Participation};
-use hansa_proto::ids::{CampaignId, MemberId};
+use hansa_proto::feed::{
+    Campaign, CampaignState, Evaluation, EventKind, Milestone, Outcome, Participation, StatementState,
+};
+use hansa_proto::ids::{CampaignId, MemberId, StatementId};
 use hansa_proto::limits;
 
 use super::rules::{Checks, check_etag};
-use super::statement::recorded;
+use super::statement::{recorded, with_acting};
 use super::{Body, Decided, Joining, NewEvent, Rejection, Rule, State, Undecided, Unreadable};
 
 const KIND: &str = "hansa.feed.v1.Campaign";
@@ -119,13 +122,73 @@ pub(super) fn add_milestone(
     }
     checks.finish()?;
     let reached = milestone.reached;
-    let later = |known: &Milestone| known.reached.is_some() && known.reached > reached;
-    let place = match reached {
-        Some(_) => campaign.milestones.iter().position(later),
-        None => None,
-    };
-    campaign.milestones.insert(place.unwrap_or(campaign.milestones.len()), milestone);
+    let place = place(campaign.milestones.iter().map(|known| known.reached), reached);
+    campaign.milestones.insert(place, milestone);
     changed(state, slot, EventKind::CampaignMilestone, reached, campaign)
+}
+
+/// Records how a campaign did, also after it has ended, at its place in time.
+pub(super) fn evaluate(
+    state: &dyn State,
+    slot: Slot,
+    id: &CampaignId,
+    evaluation: Evaluation,
+    etag: &str,
+) -> Result<Decided, Undecided> {
+    let mut campaign = existing(state, id)?;
+    check_etag(etag, campaign.recorded.etag())?;
+    let mut checks = Checks::new(state);
+    if campaign.evaluations.len() >= limits::EVALUATIONS {
+        checks.broken(Rule::LimitReached, id);
+    }
+    checks.finish()?;
+    let evaluated = evaluation.evaluated;
+    let place = place(campaign.evaluations.iter().map(|known| known.evaluated), evaluated);
+    campaign.evaluations.insert(place, evaluation);
+    changed(state, slot, EventKind::CampaignEvaluated, evaluated, campaign)
+}
+
+/// The place of a date among dates, oldest first: behind those that are equal or not known.
+fn place(
+    known: impl ExactSizeIterator<Item = Option<PartialDate>>,
+    date: Option<PartialDate>,
+) -> usize {
+    let end = known.len();
+    let Some(date) = date else { return end };
+    let mut known = known;
+    known.position(|known| known.is_some_and(|known| known > date)).unwrap_or(end)
+}
+
+/// Makes a statement that stands part of a campaign that runs. A statement belongs to at most one.
+pub(super) fn attach(
+    state: &dyn State,
+    slot: Slot,
+    id: &CampaignId,
+    statement: StatementId,
+    etag: &str,
+) -> Result<Decided, Undecided> {
+    let mut campaign = existing(state, id)?;
+    check_etag(etag, campaign.recorded.etag())?;
+    let kind = EventKind::CampaignStatementAttached;
+    let mut checks = Checks::new(state);
+    match state.statement(&statement)? {
+        None => checks.broken(Rule::StatementUnknown, &statement),
+        Some(known) if known.campaign.as_ref() == Some(id) => {
+            return unchanged(state, kind, campaign);
+        }
+        Some(known) => {
+            if known.campaign.is_some() {
+                checks.broken(Rule::LimitReached, &statement);
+            }
+            if known.state != StatementState::Published {
+                checks.broken(Rule::StatementClosed, &statement);
+            }
+        }
+    }
+    checks.takes_statement(&campaign);
+    checks.finish()?;
+    campaign.statements.push(statement);
+    changed(state, slot, kind, None, campaign)
 }
 
 /// Ends a campaign with its outcome.
@@ -149,9 +212,9 @@ pub(super) fn end(
 }
 
 /// What an event about a campaign takes from the registry.
-struct Context {
-    countries: Vec<Country>,
-    themes: Vec<String>,
+pub(super) struct Context {
+    pub(super) countries: Vec<Country>,
+    pub(super) themes: Vec<String>,
 }
 
 /// Checks everything a campaign names, and that somebody stands behind it.
@@ -166,7 +229,7 @@ fn check_launch(checks: &mut Checks<'_>, campaign: &Campaign) -> Result<Context,
     if let Some(member) = &campaign.acting_member {
         checks.acting_member(member, campaign.network.as_ref())?;
     }
-    let countries = checks.members(&campaign.leads)?;
+    let countries = checks.members(&behind(campaign))?;
     let nobody = campaign.network.is_none() && campaign.leads.is_empty();
     if nobody && campaign.sources.is_empty() {
         checks.broken(Rule::SourceMissing, &campaign.id);
@@ -174,23 +237,28 @@ fn check_launch(checks: &mut Checks<'_>, campaign: &Campaign) -> Result<Context,
     Ok(Context { countries, themes })
 }
 
+/// The members an event about a campaign is about: who leads it, and who acts for the network.
+pub(super) fn behind(campaign: &Campaign) -> Vec<MemberId> {
+    with_acting(&campaign.leads, campaign.acting_member.as_ref())
+}
+
 /// What an event about a campaign of old takes from the registry as it is now. Nothing is checked.
-fn context(state: &dyn State, campaign: &Campaign) -> Result<Context, Unreadable> {
+pub(super) fn context(state: &dyn State, campaign: &Campaign) -> Result<Context, Unreadable> {
     let mut themes = campaign.themes.clone();
     if let (true, Some(network)) = (themes.is_empty(), &campaign.network) {
         themes = state.network(network)?.map(|facts| facts.themes).unwrap_or_default();
     }
-    let countries = Checks::new(state).members(&campaign.leads)?;
+    let countries = Checks::new(state).members(&behind(campaign))?;
     Ok(Context { countries, themes })
 }
 
-fn check_runs(checks: &mut Checks<'_>, campaign: &Campaign) {
+pub(super) fn check_runs(checks: &mut Checks<'_>, campaign: &Campaign) {
     if campaign.state == CampaignState::Ended {
         checks.broken(Rule::CampaignEnded, &campaign.id);
     }
 }
 
-fn existing(state: &dyn State, id: &CampaignId) -> Result<Campaign, Undecided> {
+pub(super) fn existing(state: &dyn State, id: &CampaignId) -> Result<Campaign, Undecided> {
     let found = state.campaign(id)?;
     found.ok_or_else(|| Rejection::NotFound { kind: KIND, name: id.to_string() }.into())
 }
@@ -201,6 +269,9 @@ fn launched(slot: Slot, mut campaign: Campaign) -> Campaign {
     campaign.ended = None;
     campaign.outcome = None;
     campaign.milestones = Vec::new();
+    campaign.evaluations = Vec::new();
+    campaign.statements = Vec::new();
+    campaign.handovers = Vec::new();
     campaign.recorded = recorded(slot);
     campaign
 }
@@ -239,20 +310,34 @@ fn participation_event(
 }
 
 /// The one event of a campaign that changed in this slot.
-fn changed(
+pub(super) fn changed(
     state: &dyn State,
     slot: Slot,
     kind: EventKind,
     occurred_at: Option<PartialDate>,
     mut campaign: Campaign,
 ) -> Result<Decided, Undecided> {
-    campaign.recorded.updated_position = slot.position.get();
-    campaign.recorded.updated_at_micros = slot.recorded_at_micros;
+    touch(&mut campaign, slot);
     let (context, count) = (context(state, &campaign)?, state.participant_count(&campaign.id)?);
     Ok(Decided::events(vec![event(kind, &context, occurred_at, campaign, count)]))
 }
 
-fn event(
+/// A campaign that is already as it should be.
+pub(super) fn unchanged(
+    state: &dyn State,
+    kind: EventKind,
+    campaign: Campaign,
+) -> Result<Decided, Undecided> {
+    let (context, count) = (context(state, &campaign)?, state.participant_count(&campaign.id)?);
+    Ok(Decided::unchanged(event(kind, &context, None, campaign, count)))
+}
+
+pub(super) fn touch(campaign: &mut Campaign, slot: Slot) {
+    campaign.recorded.updated_position = slot.position.get();
+    campaign.recorded.updated_at_micros = slot.recorded_at_micros;
+}
+
+pub(super) fn event(
     kind: EventKind,
     context: &Context,
     occurred_at: Option<PartialDate>,
@@ -262,7 +347,7 @@ fn event(
     NewEvent {
         kind,
         network: campaign.network.clone(),
-        members: campaign.leads.clone(),
+        members: behind(&campaign),
         countries: context.countries.clone(),
         themes: context.themes.clone(),
         campaign: Some(campaign.id.clone()),

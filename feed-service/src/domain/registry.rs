@@ -1,16 +1,21 @@
-//! What follows from a commit of the registry: one event for each of its changes, and how far it is
-//! followed.
+//! What follows from a commit of the registry: one event for each of its changes, what becomes of the
+//! campaigns of networks that end in it, and how far it is followed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use hansa_journal::{Chain, JournalId, Position};
+use hansa_journal::{Chain, JournalId, Position, Slot};
 use hansa_proto::country::Country;
 use hansa_proto::date::PartialDate;
 use hansa_proto::feed::EventKind;
 use hansa_proto::ids::{MemberId, NetworkId};
-use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
+use hansa_proto::limits;
+use hansa_proto::registry::{
+    ChangeKind, Member, Membership, Network, NetworkState, RelationKind,
+};
 
-use super::{Body, Decided, NewEvent, Rejection, State, Undecided, Unreadable};
+use super::{
+    Body, Decided, NetworkFacts, NewEvent, Rejection, State, Undecided, Unreadable, closing,
+};
 
 /// How far the registry is followed, and which registry it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,41 +64,61 @@ pub(crate) enum RegistryResource {
 }
 
 /// Records the next commit; one that was recorded before changes nothing.
-pub(super) fn record(state: &dyn State, commit: RegistryCommit) -> Result<Decided, Undecided> {
+pub(super) fn record(
+    state: &dyn State,
+    slot: Slot,
+    commit: RegistryCommit,
+) -> Result<Decided, Undecided> {
     let followed = state.followed()?;
     if followed.is_some_and(|followed| followed.identity != commit.place.identity) {
         return Err(Rejection::RegistryForeign.into());
     }
     let last = followed.map_or(Position::ORIGIN, |followed| followed.position);
     if commit.place.position <= last {
-        return Ok(Decided { events: Vec::new(), answer: 0, followed: None });
+        return Ok(Decided::events(Vec::new()));
     }
     if commit.place.position != last.next() {
         let (followed, position) = (last.get(), commit.place.position.get());
         return Err(Rejection::RegistryGap { followed, position }.into());
     }
-    let mut known = Known { state, networks: HashMap::new(), members: HashMap::new() };
+    let mut known = Known::new(state);
     let mut events = Vec::with_capacity(commit.changes.len());
     for change in commit.changes {
         events.push(known.event(change)?);
     }
-    Ok(Decided { events, answer: 0, followed: Some(commit.place) })
+    let mut following = Vec::new();
+    for network in known.ended() {
+        let room = limits::COMMIT_CHANGES.saturating_sub(events.len() + following.len());
+        following.extend(closing::closings(&known, slot, &network, room)?);
+    }
+    Ok(Decided { following, followed: Some(commit.place), ..Decided::events(events) })
 }
 
 /// The projection with what this commit has changed so far on top.
-struct Known<'s> {
-    state: &'s dyn State,
-    networks: HashMap<NetworkId, Vec<String>>,
+pub(super) struct Known<'s> {
+    pub(super) state: &'s dyn State,
+    networks: BTreeMap<NetworkId, NetworkFacts>,
     members: HashMap<MemberId, Option<Country>>,
 }
 
-impl Known<'_> {
+impl<'s> Known<'s> {
+    /// Nothing has changed yet.
+    pub(super) fn new(state: &'s dyn State) -> Known<'s> {
+        Known { state, networks: BTreeMap::new(), members: HashMap::new() }
+    }
+
+    /// The networks that this commit leaves ended or merged, in the order of their names.
+    fn ended(&self) -> Vec<NetworkId> {
+        let ended = self.networks.iter().filter(|(_, facts)| facts.ended);
+        ended.map(|(id, _)| id.clone()).collect()
+    }
+
     fn event(&mut self, change: RegistryChange) -> Result<NewEvent, Unreadable> {
         let kind = event_kind(change.kind);
         let occurred_at = change.occurred_at;
         match change.resource {
             RegistryResource::Network(network, active_members) => {
-                self.networks.insert(network.id.clone(), network.themes.clone());
+                self.networks.insert(network.id.clone(), facts(&network));
                 Ok(NewEvent {
                     kind,
                     network: Some(network.id.clone()),
@@ -132,17 +157,37 @@ impl Known<'_> {
     }
 
     fn themes(&self, network: &NetworkId) -> Result<Vec<String>, Unreadable> {
-        if let Some(themes) = self.networks.get(network) {
-            return Ok(themes.clone());
-        }
-        Ok(self.state.network(network)?.map(|facts| facts.themes).unwrap_or_default())
+        Ok(self.network(network)?.map(|facts| facts.themes).unwrap_or_default())
     }
 
-    fn country(&self, member: &MemberId) -> Result<Option<Country>, Unreadable> {
+    /// A network.
+    pub(super) fn network(&self, id: &NetworkId) -> Result<Option<NetworkFacts>, Unreadable> {
+        match self.networks.get(id) {
+            Some(facts) => Ok(Some(facts.clone())),
+            None => self.state.network(id),
+        }
+    }
+
+    /// The country of a member.
+    pub(super) fn country(&self, member: &MemberId) -> Result<Option<Country>, Unreadable> {
         if let Some(country) = self.members.get(member) {
             return Ok(*country);
         }
         Ok(self.state.member(member)?.and_then(|facts| facts.country))
+    }
+}
+
+/// What the feed needs to know of a network. The relation to the network it merged into is the last of
+/// its kind.
+fn facts(network: &Network) -> NetworkFacts {
+    let merged = network.state == NetworkState::Merged;
+    let mut relations = network.relations.iter().rev();
+    let heir = relations.find(|relation| relation.kind == RelationKind::MergedInto);
+    NetworkFacts {
+        ended: merged || network.state == NetworkState::Ended,
+        ended_on: network.ended,
+        merged_into: heir.filter(|_| merged).map(|relation| relation.network.clone()),
+        themes: network.themes.clone(),
     }
 }
 

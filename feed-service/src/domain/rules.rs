@@ -5,7 +5,8 @@ use hansa_proto::ids::{CampaignId, MemberId, NetworkId};
 use hansa_proto::registry::MembershipState;
 
 use super::{Rejection, State, Unreadable};
-use hansa_proto::feed::CampaignState;
+use hansa_proto::feed::{Campaign, CampaignState};
+use hansa_proto::limits;
 
 /// A rule that can refuse a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) enum Rule {
     MemberUnknown,
     /// A campaign named does not exist.
     CampaignUnknown,
+    /// A statement named does not exist.
+    StatementUnknown,
     /// Who acts for the network is not an active member of it.
     NotAnActiveMember,
     /// The member has signed already.
@@ -48,6 +51,7 @@ impl Rule {
             Rule::NetworkUnknown => "NETWORK_UNKNOWN",
             Rule::MemberUnknown => "MEMBER_UNKNOWN",
             Rule::CampaignUnknown => "CAMPAIGN_UNKNOWN",
+            Rule::StatementUnknown => "STATEMENT_UNKNOWN",
             Rule::NotAnActiveMember => "NOT_AN_ACTIVE_MEMBER",
             Rule::AlreadySigned => "ALREADY_SIGNED",
             Rule::StatementClosed => "STATEMENT_CLOSED",
@@ -67,6 +71,7 @@ impl Rule {
             Rule::NetworkUnknown => "the network does not exist",
             Rule::MemberUnknown => "the member does not exist",
             Rule::CampaignUnknown => "the campaign does not exist",
+            Rule::StatementUnknown => "the statement does not exist",
             Rule::NotAnActiveMember => "who acts for the network is not an active member of it",
             Rule::AlreadySigned => "the member has signed already",
             Rule::StatementClosed => "the statement is superseded or retracted",
@@ -158,16 +163,23 @@ impl<'s> Checks<'s> {
         Ok(())
     }
 
-    /// A campaign named must exist and run.
-    pub(super) fn campaign(&mut self, id: &CampaignId) -> Result<(), Unreadable> {
+    /// A campaign that a new statement names must exist, run, and have room for it.
+    pub(super) fn campaign_takes_statement(&mut self, id: &CampaignId) -> Result<(), Unreadable> {
         match self.state.campaign(id)? {
             None => self.broken(Rule::CampaignUnknown, id),
-            Some(campaign) if campaign.state == CampaignState::Ended => {
-                self.broken(Rule::CampaignEnded, id);
-            }
-            Some(_) => {}
+            Some(campaign) => self.takes_statement(&campaign),
         }
         Ok(())
+    }
+
+    /// A campaign that gets a statement must run and have room for it.
+    pub(super) fn takes_statement(&mut self, campaign: &Campaign) {
+        if campaign.state == CampaignState::Ended {
+            self.broken(Rule::CampaignEnded, &campaign.id);
+        }
+        if campaign.statements.len() >= limits::CAMPAIGN_STATEMENTS {
+            self.broken(Rule::LimitReached, &campaign.id);
+        }
     }
 
     /// All that was broken, if anything was.

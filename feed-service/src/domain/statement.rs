@@ -7,7 +7,7 @@ use hansa_journal::Slot;
 use hansa_proto::country::Country;
 use hansa_proto::date::PartialDate;
 use hansa_proto::feed::{EventKind, Signature, Statement, StatementState};
-use hansa_proto::ids::StatementId;
+use hansa_proto::ids::{MemberId, StatementId};
 use hansa_proto::stored::Recorded;
 
 use super::rules::{Checks, check_etag};
@@ -15,7 +15,8 @@ use super::{Body, Decided, NewEvent, Rejection, Rule, Signing, State, Undecided,
 
 const KIND: &str = "hansa.feed.v1.Statement";
 
-/// Publishes a statement, and each first signature, in one commit.
+/// Publishes a statement, and each first signature, in one commit. With enough of them a joint statement
+/// takes effect in it.
 pub(super) fn publish(
     state: &dyn State,
     slot: Slot,
@@ -37,8 +38,8 @@ pub(super) fn publish(
     }
     checks.finish()?;
 
-    let statement = published(slot, statement, None);
     let count = i64::try_from(signings.len()).unwrap_or(i64::MAX);
+    let statement = published(slot, statement, None, count);
     let signed: Vec<NewEvent> = signings
         .into_iter()
         .zip(countries)
@@ -52,13 +53,18 @@ pub(super) fn publish(
         })
         .collect();
     let occurred_at = statement.published;
+    let takes_effect = statement.effective && statement.effective_threshold > 0;
+    let effective = takes_effect.then(|| {
+        event(EventKind::StatementEffective, &context, occurred_at, statement.clone(), count)
+    });
     let mut events =
         vec![event(EventKind::StatementPublished, &context, occurred_at, statement, count)];
     events.extend(signed);
+    events.extend(effective);
     Ok(Decided::events(events))
 }
 
-/// A member signs a statement that stands.
+/// A member signs a statement that stands. The signature that reaches its threshold makes it take effect.
 pub(super) fn sign(
     state: &dyn State,
     slot: Slot,
@@ -73,9 +79,18 @@ pub(super) fn sign(
         checks.broken(Rule::AlreadySigned, &signing.member);
     }
     checks.finish()?;
-    let themes = context(state, &statement)?.themes;
+    let context = context(state, &statement)?;
     let signature = signature(slot, id, signing);
-    Ok(Decided::events(vec![signed_event(&statement, &themes, signature, country)]))
+    let occurred_at = signature.signed;
+    let count = state.signature_count(id)? + 1;
+    let mut events = vec![signed_event(&statement, &context.themes, signature, country)];
+    if !statement.effective && count >= statement.effective_threshold {
+        let mut statement = Statement { effective: true, ..statement };
+        touch(&mut statement, slot);
+        let kind = EventKind::StatementEffective;
+        events.push(event(kind, &context, occurred_at, statement, count));
+    }
+    Ok(Decided::events(events))
 }
 
 /// Supersedes a statement by a new one; signatures stay with the old one.
@@ -97,21 +112,18 @@ pub(super) fn correct(
     let new_context = check_publication(&mut checks, &correction)?;
     checks.finish()?;
 
-    let new = published(slot, correction, Some(id.clone()));
+    let new = published(slot, correction, Some(id.clone()), 0);
     old.state = StatementState::Superseded;
     old.superseded_by = Some(new.id.clone());
     old.reason = reason;
     touch(&mut old, slot);
     let (old_context, old_count) = (context(state, &old)?, state.signature_count(id)?);
     let occurred_at = new.published;
-    Ok(Decided {
-        events: vec![
-            event(EventKind::StatementCorrected, &old_context, occurred_at, old, old_count),
-            event(EventKind::StatementPublished, &new_context, occurred_at, new, 0),
-        ],
-        answer: 1,
-        followed: None,
-    })
+    let events = vec![
+        event(EventKind::StatementCorrected, &old_context, occurred_at, old, old_count),
+        event(EventKind::StatementPublished, &new_context, occurred_at, new, 0),
+    ];
+    Ok(Decided { answer: 1, ..Decided::events(events) })
 }
 
 /// Withdraws a statement that stands.
@@ -157,9 +169,9 @@ fn check_publication(
     if let Some(member) = &statement.acting_member {
         checks.acting_member(member, statement.issuer_network.as_ref())?;
     }
-    let countries = checks.members(&statement.issuer_members)?;
+    let countries = checks.members(&behind(statement))?;
     if let Some(campaign) = &statement.campaign {
-        checks.campaign(campaign)?;
+        checks.campaign_takes_statement(campaign)?;
     }
     let nobody = statement.issuer_network.is_none() && statement.issuer_members.is_empty();
     if nobody && statement.sources.is_empty() {
@@ -175,8 +187,19 @@ fn context(state: &dyn State, statement: &Statement) -> Result<Context, Unreadab
     if let (true, Some(network)) = (themes.is_empty(), &statement.issuer_network) {
         themes = state.network(network)?.map(|facts| facts.themes).unwrap_or_default();
     }
-    let countries = Checks::new(state).members(&statement.issuer_members)?;
+    let countries = Checks::new(state).members(&behind(statement))?;
     Ok(Context { countries, themes })
+}
+
+/// The members an event about a statement is about: who issues it, and who acts for the network.
+fn behind(statement: &Statement) -> Vec<MemberId> {
+    with_acting(&statement.issuer_members, statement.acting_member.as_ref())
+}
+
+/// Members and who acts for the network, each once.
+pub(super) fn with_acting(members: &[MemberId], acting: Option<&MemberId>) -> Vec<MemberId> {
+    let acting = acting.filter(|acting| !members.contains(acting));
+    members.iter().chain(acting).cloned().collect()
 }
 
 fn check_stands(checks: &mut Checks<'_>, statement: &Statement) {
@@ -194,10 +217,16 @@ fn exists(id: &StatementId) -> Rejection {
     Rejection::AlreadyExists { kind: KIND, name: id.to_string() }
 }
 
-/// The statement with everything the feed sets.
-fn published(slot: Slot, statement: Statement, supersedes: Option<StatementId>) -> Statement {
+/// The statement with everything the feed sets, signed by so many from the start.
+fn published(
+    slot: Slot,
+    statement: Statement,
+    supersedes: Option<StatementId>,
+    signature_count: i64,
+) -> Statement {
     Statement {
         state: StatementState::Published,
+        effective: signature_count >= statement.effective_threshold,
         superseded_by: None,
         supersedes,
         reason: String::new(),
@@ -259,7 +288,7 @@ fn event(
     NewEvent {
         kind,
         network: statement.issuer_network.clone(),
-        members: statement.issuer_members.clone(),
+        members: behind(&statement),
         countries: context.countries.clone(),
         themes: context.themes.clone(),
         campaign: statement.campaign.clone(),

@@ -11,6 +11,10 @@ use hansa_proto::registry::ChangeKind;
 
 use super::*;
 
+mod closing;
+mod effect;
+mod steering;
+
 /// A state as plain maps.
 #[derive(Default)]
 struct Facts {
@@ -21,6 +25,7 @@ struct Facts {
     signed: HashSet<(&'static str, &'static str)>,
     campaigns: HashMap<&'static str, Campaign>,
     taking_part: HashSet<(&'static str, &'static str)>,
+    subscriptions: HashMap<&'static str, Subscription>,
     followed: Option<Followed>,
 }
 
@@ -69,6 +74,30 @@ impl State for Facts {
             position: 1,
         }))
     }
+    fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Unreadable> {
+        Ok(self.subscriptions.get(id.id()).cloned())
+    }
+    fn running_campaigns(
+        &self,
+        network: &NetworkId,
+        limit: usize,
+    ) -> Result<Vec<Campaign>, Unreadable> {
+        let runs = |campaign: &&Campaign| {
+            campaign.state == CampaignState::Active && campaign.network.as_ref() == Some(network)
+        };
+        let mut running: Vec<_> = self.campaigns.values().filter(runs).cloned().collect();
+        running.sort_by_key(|campaign| campaign.id.to_string());
+        running.truncate(limit);
+        Ok(running)
+    }
+    fn network_to_close(&self) -> Result<Option<NetworkId>, Unreadable> {
+        let due = |network: &NetworkId| {
+            self.networks[network.id()].ended
+                && !self.running_campaigns(network, 1).unwrap().is_empty()
+        };
+        let networks = self.networks.keys().map(|id| network_id(id));
+        Ok(networks.into_iter().find(due))
+    }
     fn followed(&self) -> Result<Option<Followed>, Unreadable> {
         Ok(self.followed)
     }
@@ -86,8 +115,8 @@ fn facts() -> Facts {
     let past = Campaign { state: CampaignState::Ended, ..campaign("past") };
     Facts {
         networks: HashMap::from([
-            ("n", NetworkFacts { ended: false, themes: themes.clone() }),
-            ("over", NetworkFacts { ended: true, themes }),
+            ("n", NetworkFacts { themes: themes.clone(), ..Default::default() }),
+            ("over", NetworkFacts { ended: true, themes, ..Default::default() }),
         ]),
         members: HashMap::from([
             ("a", MemberFacts { retired: false, country: spain }),
@@ -99,6 +128,7 @@ fn facts() -> Facts {
         signed: HashSet::from([("s", "b")]),
         campaigns: HashMap::from([("c", campaign("c")), ("past", past)]),
         taking_part: HashSet::from([("c", "b"), ("past", "b")]),
+        subscriptions: HashMap::new(),
         followed: None,
     }
 }
@@ -146,6 +176,10 @@ fn statement(id: &str) -> Statement {
         superseded_by: None,
         supersedes: None,
         reason: String::new(),
+        effective_threshold: 0,
+        effective: true,
+        readings: Vec::new(),
+        further_targets: Vec::new(),
         recorded: Recorded { created_position: 4, updated_position: 4, ..Default::default() },
     }
 }
@@ -172,6 +206,10 @@ fn campaign(id: &str) -> Campaign {
         note: String::new(),
         sources: Vec::new(),
         state: CampaignState::Active,
+        evaluations: Vec::new(),
+        statements: Vec::new(),
+        handovers: Vec::new(),
+        readings: Vec::new(),
         recorded: Recorded { created_position: 4, updated_position: 4, ..Default::default() },
     }
 }

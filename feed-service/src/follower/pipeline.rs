@@ -20,12 +20,13 @@ type Outcome = Result<Answer, SubmitError<Rejection>>;
 pub(super) struct Pipeline<'w> {
     writer: &'w Writer<FeedMachine>,
     under_way: VecDeque<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+    campaigns_to_close: bool,
 }
 
 impl<'w> Pipeline<'w> {
-    /// Nothing is under way.
+    /// Nothing is under way; campaigns of networks that ended may have stayed behind the last time.
     pub(super) fn new(writer: &'w Writer<FeedMachine>) -> Pipeline<'w> {
-        Pipeline { writer, under_way: VecDeque::new() }
+        Pipeline { writer, under_way: VecDeque::new(), campaigns_to_close: true }
     }
 
     /// Hands in the next commit.
@@ -33,12 +34,26 @@ impl<'w> Pipeline<'w> {
         if self.under_way.len() >= UNDER_WAY {
             self.oldest().await?;
         }
+        self.enqueue(Command::RecordRegistryCommit(commit)).await
+    }
+
+    /// Asks to close the campaigns of networks that have ended, if some may still run. May be given up
+    /// at any time: it is then asked for again.
+    pub(super) async fn close_campaigns(&mut self) -> Result<(), Setback> {
+        if self.campaigns_to_close {
+            self.enqueue(Command::CloseCampaigns).await?;
+            self.campaigns_to_close = false;
+        }
+        Ok(())
+    }
+
+    async fn enqueue(&mut self, command: Command) -> Result<(), Setback> {
         let request = Request {
-            principal: commit.principal.clone(),
+            principal: String::new(),
             request_id: None,
             payload_hash: [0; 32],
             validate_only: false,
-            command: Command::RecordRegistryCommit(commit),
+            command,
         };
         let pending = self.writer.enqueue(request).await.map_err(setback)?;
         self.under_way.push_back(Box::pin(pending.answer()));
@@ -48,18 +63,23 @@ impl<'w> Pipeline<'w> {
     /// Waits until the oldest commit under way was recorded; for ever when there is none. May be given
     /// up at any time.
     pub(super) async fn oldest(&mut self) -> Result<(), Setback> {
+        self.close_campaigns().await?;
         let Some(oldest) = self.under_way.front_mut() else {
             return std::future::pending().await;
         };
         let outcome = oldest.await;
         self.under_way.pop_front();
-        outcome.map(drop).map_err(setback)
+        let answer = outcome.map_err(setback)?;
+        self.campaigns_to_close |= answer == Answer::Recorded { campaigns_to_close: true };
+        Ok(())
     }
 
     /// Waits until nothing is under way, whatever becomes of it: the place in the view is then final.
     pub(super) async fn finish(mut self) -> Result<(), Setback> {
         let mut finished = Ok(());
         while !self.under_way.is_empty() {
+            // The next session asks for it again.
+            self.campaigns_to_close = false;
             finished = finished.and(self.oldest().await);
         }
         finished

@@ -44,6 +44,7 @@ impl Follower {
     ) -> Result<std::convert::Infallible, Setback> {
         let place = self.view.query(|keys| Lookup(keys).place()).await;
         let place = place.map_err(|error| Setback::Halt(error.to_string()))?;
+        pipeline.close_campaigns().await?;
         let mut stream = self.watch(place).await?;
         let usual = Duration::from_secs(PROGRESS_SECONDS.unsigned_abs());
         let first = next(&mut stream, usual.mul_f64(SILENT_INTERVALS)).await?;

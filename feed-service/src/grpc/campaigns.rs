@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use hansa_proto::feed::{Campaign, Milestone, Outcome};
-use hansa_proto::ids::{CampaignId, MemberId, NetworkId};
+use hansa_proto::feed::{Campaign, Evaluation, Milestone, Outcome};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
 use pb::campaign_service_server::CampaignService;
@@ -187,6 +188,66 @@ impl CampaignService for Campaigns {
             position,
         }))
     }
+
+    async fn change_leads(
+        &self,
+        request: Request<pb::ChangeLeadsRequest>,
+    ) -> Result<Response<pb::ChangeLeadsResponse>, Status> {
+        let mut violations = Violations::default();
+        let (envelope, message) = envelope::open(request, &mut violations);
+        let command = change_leads(message, &mut violations);
+        let answered = self.0.submit(envelope, command, violations).await?;
+        Ok(Response::new(pb::ChangeLeadsResponse {
+            campaign: campaign(answered.body),
+            position: answered.position,
+            replayed: answered.replayed,
+        }))
+    }
+
+    async fn evaluate_campaign(
+        &self,
+        request: Request<pb::EvaluateCampaignRequest>,
+    ) -> Result<Response<pb::EvaluateCampaignResponse>, Status> {
+        let mut violations = Violations::default();
+        let (envelope, message) = envelope::open(request, &mut violations);
+        let command = evaluate(message, &mut violations);
+        let answered = self.0.submit(envelope, command, violations).await?;
+        Ok(Response::new(pb::EvaluateCampaignResponse {
+            campaign: campaign(answered.body),
+            position: answered.position,
+            replayed: answered.replayed,
+        }))
+    }
+
+    async fn attach_statement(
+        &self,
+        request: Request<pb::AttachStatementRequest>,
+    ) -> Result<Response<pb::AttachStatementResponse>, Status> {
+        let mut violations = Violations::default();
+        let (envelope, message) = envelope::open(request, &mut violations);
+        let command = attach(message, &mut violations);
+        let answered = self.0.submit(envelope, command, violations).await?;
+        Ok(Response::new(pb::AttachStatementResponse {
+            campaign: campaign(answered.body),
+            position: answered.position,
+            replayed: answered.replayed,
+        }))
+    }
+
+    async fn hand_over_campaign(
+        &self,
+        request: Request<pb::HandOverCampaignRequest>,
+    ) -> Result<Response<pb::HandOverCampaignResponse>, Status> {
+        let mut violations = Violations::default();
+        let (envelope, message) = envelope::open(request, &mut violations);
+        let command = hand_over(message, &mut violations);
+        let answered = self.0.submit(envelope, command, violations).await?;
+        Ok(Response::new(pb::HandOverCampaignResponse {
+            campaign: campaign(answered.body),
+            position: answered.position,
+            replayed: answered.replayed,
+        }))
+    }
 }
 
 fn campaign(body: Body) -> Option<pb::Campaign> {
@@ -238,4 +299,41 @@ fn end(message: pb::EndCampaignRequest, violations: &mut Violations) -> Option<C
     let outcome = Outcome::parse(message.outcome.unwrap_or_default(), "outcome", violations);
     let ended = read::date(message.ended, "ended", violations);
     Some(Command::EndCampaign { campaign: campaign?, outcome: outcome?, ended, etag: message.etag })
+}
+
+fn change_leads(message: pb::ChangeLeadsRequest, violations: &mut Violations) -> Option<Command> {
+    let campaign = read::name(&message.name, "name", CampaignId::parse, violations);
+    let leads = read::distinct_names(
+        message.leads,
+        "leads",
+        limits::LEADS,
+        MemberId::parse,
+        violations,
+    );
+    let occurred_at = read::date(message.occurred_at, "occurred_at", violations);
+    let etag = message.etag;
+    Some(Command::ChangeLeads { campaign: campaign?, leads, occurred_at, etag })
+}
+
+fn evaluate(message: pb::EvaluateCampaignRequest, violations: &mut Violations) -> Option<Command> {
+    let campaign = read::name(&message.name, "name", CampaignId::parse, violations);
+    let evaluation = read::required(message.evaluation, "evaluation", violations)
+        .and_then(|evaluation| Evaluation::parse(evaluation, "evaluation", violations));
+    let etag = message.etag;
+    Some(Command::EvaluateCampaign { campaign: campaign?, evaluation: evaluation?, etag })
+}
+
+fn attach(message: pb::AttachStatementRequest, violations: &mut Violations) -> Option<Command> {
+    let campaign = read::name(&message.name, "name", CampaignId::parse, violations);
+    let statement = read::name(&message.statement, "statement", StatementId::parse, violations);
+    let etag = message.etag;
+    Some(Command::AttachStatement { campaign: campaign?, statement: statement?, etag })
+}
+
+fn hand_over(message: pb::HandOverCampaignRequest, violations: &mut Violations) -> Option<Command> {
+    let campaign = read::name(&message.name, "name", CampaignId::parse, violations);
+    let network = read::name(&message.network, "network", NetworkId::parse, violations);
+    let occurred_at = read::date(message.occurred_at, "occurred_at", violations);
+    let etag = message.etag;
+    Some(Command::HandOverCampaign { campaign: campaign?, network: network?, occurred_at, etag })
 }

@@ -63,6 +63,13 @@ writes! {
     LeaveCampaignRequest "LeaveCampaign";
     AddMilestoneRequest "AddMilestone";
     EndCampaignRequest "EndCampaign";
+    CreateSubscriptionRequest "CreateSubscription";
+    CommitCursorRequest "CommitCursor";
+    DeleteSubscriptionRequest "DeleteSubscription";
+    ChangeLeadsRequest "ChangeLeads" waits by min_registry_position;
+    EvaluateCampaignRequest "EvaluateCampaign";
+    AttachStatementRequest "AttachStatement";
+    HandOverCampaignRequest "HandOverCampaign" waits by min_registry_position;
 }
 
 /// Separates a request from what surrounds it.

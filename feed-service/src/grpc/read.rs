@@ -1,7 +1,7 @@
 //! How fields of requests are read: into a strict value, or a violation with the path of the field.
 
 use hansa_proto::date::PartialDate;
-use hansa_proto::fields::Fields;
+use hansa_proto::fields::{Fields, distinct};
 use hansa_proto::ids::MemberId;
 use hansa_proto::limits;
 use hansa_proto::pb::common::v1 as common;
@@ -32,6 +32,17 @@ pub(super) fn optional_name<T>(
     violations: &mut Violations,
 ) -> Option<T> {
     if text.is_empty() { None } else { name(text, field, parse, violations) }
+}
+
+/// At most so many names, each kept once.
+pub(super) fn distinct_names<T: PartialEq>(
+    texts: Vec<String>,
+    field: &str,
+    most: usize,
+    parse: fn(&str) -> Result<T, String>,
+    violations: &mut Violations,
+) -> Vec<T> {
+    distinct(Fields::of_request(violations).names(field, texts, most, parse))
 }
 
 /// A message that is required.

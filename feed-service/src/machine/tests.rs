@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use hansa_journal::Draft;
-use hansa_proto::feed::{Campaign, Outcome, OutcomeKind, Statement};
-use hansa_proto::ids::{CampaignId, MemberId, StatementId};
+use hansa_proto::feed::{Campaign, Evaluation, Outcome, OutcomeKind, Statement};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
 use hansa_proto::pb::feed::v1 as feed;
 use hansa_proto::pb::registry::v1 as registry;
 use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
@@ -16,10 +16,10 @@ use crate::domain::{Joining, RegistryChange, RegistryCommit, RegistryResource, S
 /// One thing to ask, on few names, so that much of it meets.
 #[derive(Clone, Debug)]
 enum Ask {
-    Network { id: u8, ended: bool },
+    Network { id: u8, state: i32, into: u8 },
     Member { id: u8, retired: bool },
     Membership { network: u8, member: u8, state: i32 },
-    Publish { id: u8, issuer: u8, members: Vec<u8>, request: u8 },
+    Publish { id: u8, issuer: u8, members: Vec<u8>, request: u8, campaign: u8, threshold: i64 },
     Sign { id: u8, member: u8 },
     Correct { id: u8, new: u8 },
     Retract { id: u8 },
@@ -27,6 +27,11 @@ enum Ask {
     Join { id: u8, member: u8 },
     Leave { id: u8, member: u8 },
     End { id: u8 },
+    Leads { id: u8, leads: Vec<u8> },
+    Evaluate { id: u8 },
+    Attach { id: u8, statement: u8 },
+    HandOver { id: u8, network: u8 },
+    Close,
     Settle,
     Discard,
 }
@@ -35,13 +40,15 @@ fn ask() -> impl Strategy<Value = Ask> {
     let few = || 0..3u8;
     let some = || proptest::collection::vec(0..4u8, 0..3);
     prop_oneof![
-        2 => (few(), any::<bool>()).prop_map(|(id, ended)| Ask::Network { id, ended }),
+        3 => (few(), 2..6i32, few()).prop_map(|(id, state, into)| Ask::Network { id, state, into }),
         3 => (0..4u8, prop::bool::weighted(0.2)).prop_map(|(id, retired)| Ask::Member { id, retired }),
         2 => (few(), few(), 1..6i32)
             .prop_map(|(network, member, state)| Ask::Membership { network, member, state }),
-        4 => (few(), few(), some(), 0..4u8).prop_map(|(id, issuer, members, request)| {
-            Ask::Publish { id, issuer, members, request }
-        }),
+        4 => (few(), few(), some(), 0..4u8, 0..5u8, 0..4i64).prop_map(
+            |(id, issuer, members, request, campaign, threshold)| {
+                Ask::Publish { id, issuer, members, request, campaign, threshold }
+            }
+        ),
         3 => (few(), few()).prop_map(|(id, member)| Ask::Sign { id, member }),
         2 => (few(), 0..6u8).prop_map(|(id, new)| Ask::Correct { id, new }),
         1 => few().prop_map(|id| Ask::Retract { id }),
@@ -50,6 +57,11 @@ fn ask() -> impl Strategy<Value = Ask> {
         3 => (few(), few()).prop_map(|(id, member)| Ask::Join { id, member }),
         3 => (few(), few()).prop_map(|(id, member)| Ask::Leave { id, member }),
         1 => few().prop_map(|id| Ask::End { id }),
+        3 => (few(), some()).prop_map(|(id, leads)| Ask::Leads { id, leads }),
+        1 => few().prop_map(|id| Ask::Evaluate { id }),
+        3 => (few(), few()).prop_map(|(id, statement)| Ask::Attach { id, statement }),
+        2 => (few(), few()).prop_map(|(id, network)| Ask::HandOver { id, network }),
+        1 => Just(Ask::Close),
         3 => Just(Ask::Settle),
         1 => Just(Ask::Discard),
     ]
@@ -171,13 +183,18 @@ impl Feed {
         let statement_id = |id: u8| StatementId::from_id(&format!("s{id}")).unwrap();
         let campaign_id = |id: u8| CampaignId::from_id(&format!("c{id}")).unwrap();
         match ask {
-            Ask::Network { id, ended } => {
+            Ask::Network { id, state, into } => {
                 let network = registry::Network {
                     name: format!("networks/n{id}"),
                     names: name(),
                     kind: 1,
                     themes: vec!["Housing".to_owned()],
-                    state: if ended { 4 } else { 2 },
+                    relations: vec![registry::Relation {
+                        kind: registry::RelationKind::MergedInto as i32,
+                        network: format!("networks/n{into}"),
+                        ..Default::default()
+                    }],
+                    state,
                     ..Default::default()
                 };
                 let network = Box::new(Network::from_stored(network).unwrap());
@@ -208,10 +225,12 @@ impl Feed {
                 let resource = RegistryResource::Membership(membership);
                 self.follow(ChangeKind::MembershipChanged, resource);
             }
-            Ask::Publish { id, issuer, members, request } => {
+            Ask::Publish { id, issuer, members, request, campaign, threshold } => {
                 let request = RequestId::parse(&format!("request-{request}")).unwrap();
                 let signings = members.into_iter().map(signing).collect();
-                let statement = statement(id, issuer);
+                let mut statement = statement(id, issuer);
+                statement.campaign = (campaign < 2).then(|| campaign_id(campaign));
+                statement.effective_threshold = threshold;
                 self.submit(Some(request), Command::PublishStatement { statement, signings });
             }
             Ask::Sign { id, member } => {
@@ -262,6 +281,33 @@ impl Feed {
                 let (campaign, etag) = (campaign_id(id), String::new());
                 self.submit(None, Command::EndCampaign { campaign, outcome, ended: None, etag });
             }
+            Ask::Leads { id, leads } => {
+                let leads: std::collections::BTreeSet<u8> = leads.into_iter().collect();
+                let leads = leads.into_iter().map(member_id).collect();
+                let (campaign, etag) = (campaign_id(id), String::new());
+                let command = Command::ChangeLeads { campaign, leads, occurred_at: None, etag };
+                self.submit(None, command);
+            }
+            Ask::Evaluate { id } => {
+                let summary = "Well".to_owned();
+                let message = feed::Evaluation { summary, ..Default::default() };
+                let evaluation = Evaluation::from_stored(message).unwrap();
+                let (campaign, etag) = (campaign_id(id), String::new());
+                self.submit(None, Command::EvaluateCampaign { campaign, evaluation, etag });
+            }
+            Ask::Attach { id, statement } => {
+                let (campaign, statement) = (campaign_id(id), statement_id(statement));
+                let etag = String::new();
+                self.submit(None, Command::AttachStatement { campaign, statement, etag });
+            }
+            Ask::HandOver { id, network } => {
+                let network = NetworkId::from_id(&format!("n{network}")).unwrap();
+                let (campaign, etag) = (campaign_id(id), String::new());
+                let command =
+                    Command::HandOverCampaign { campaign, network, occurred_at: None, etag };
+                self.submit(None, command);
+            }
+            Ask::Close => self.submit(None, Command::CloseCampaigns),
             Ask::Settle => self.settle(),
             Ask::Discard => {
                 self.machine.discard();
@@ -281,7 +327,7 @@ proptest! {
     fn a_rebuilt_view_is_the_live_view(asks in proptest::collection::vec(ask(), 1..120)) {
         let mut live = Feed::new();
         for id in 0..2 {
-            live.ask(Ask::Network { id, ended: false });
+            live.ask(Ask::Network { id, state: 2, into: id });
             live.ask(Ask::Member { id, retired: false });
         }
         for ask in asks {
@@ -300,10 +346,14 @@ proptest! {
 
         live.view.read(|keys| {
             let lookup = Lookup(keys);
+            let (mut naming, mut belonging) = (0, 0);
             for statement in lookup.statements(None, None, None, 100)?.rows {
                 let id = StatementId::parse(&statement.name).unwrap();
                 let rows = lookup.signatures(&id, None, 100)?.rows;
                 assert_eq!(statement.signature_count, rows.len() as i64);
+                let reached = statement.signature_count >= statement.effective_threshold;
+                assert_eq!(statement.effective, reached, "{statement:?}");
+                naming += usize::from(!statement.campaign.is_empty());
             }
             for campaign in lookup.campaigns(None, None, None, 100)?.rows {
                 let id = CampaignId::parse(&campaign.name).unwrap();
@@ -311,7 +361,21 @@ proptest! {
                 let counted = rows.iter().filter(|row| row.active);
                 let counted = counted.filter(|row| !campaign.leads.contains(&row.member));
                 assert_eq!(campaign.participant_count, counted.count() as i64);
+                // Whatever happens to a network, its campaigns do not outlive it.
+                if campaign.state == feed::CampaignState::Active as i32 {
+                    let network = NetworkId::parse(&campaign.network).unwrap();
+                    let facts = lookup.network_facts(&network)?.unwrap();
+                    assert!(!facts.ended, "{} runs for {network}", campaign.name);
+                }
+                for statement in &campaign.statements {
+                    let id = StatementId::parse(statement).unwrap();
+                    let statement = lookup.statement_message(&id)?.unwrap();
+                    assert_eq!(statement.campaign, campaign.name);
+                }
+                belonging += campaign.statements.len();
             }
+            assert_eq!(belonging, naming);
+            assert_eq!(lookup.to_close()?, None);
             Ok(())
         }).unwrap();
     }
@@ -320,7 +384,7 @@ proptest! {
 #[test]
 fn a_commit_that_does_not_fit_leaves_nothing_behind() {
     let mut feed = Feed::new();
-    feed.ask(Ask::Network { id: 0, ended: false });
+    feed.ask(Ask::Network { id: 0, state: 2, into: 0 });
     feed.ask(Ask::Member { id: 0, retired: false });
     feed.settle();
     let before = feed.keys();
