@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hansa_chassis::config::LogOptions;
 
-use crate::{browse, import, journal, tail, up, write};
+use crate::{browse, import, journal, landscape, tail, up, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,8 +54,16 @@ pub(crate) enum Command {
     Leave(Box<write::Leave>),
     /// Publish a statement
     Publish(Box<write::Publish>),
+    /// Let a member sign a statement
+    Sign(Box<write::Sign>),
+    /// Withdraw a statement
+    Retract(Box<write::Retract>),
     /// Launch a campaign
     Launch(Box<write::Launch>),
+    /// Take a campaign further: who takes part, who leads, what it reaches, how it ends
+    Campaign(Box<write::Course>),
+    /// Statistics: tables, overlaps, who meets whom, who is well connected
+    Landscape(landscape::Arguments),
     /// Check or print the journal of a service that does not need to run
     Journal(journal::Arguments),
 }
@@ -74,7 +82,11 @@ pub(crate) async fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Join(arguments)) => Box::pin(write::join(*arguments)).await,
         Some(Command::Leave(arguments)) => Box::pin(write::leave(*arguments)).await,
         Some(Command::Publish(arguments)) => Box::pin(write::publish(*arguments)).await,
+        Some(Command::Sign(arguments)) => Box::pin(write::sign(*arguments)).await,
+        Some(Command::Retract(arguments)) => Box::pin(write::retract(*arguments)).await,
+        Some(Command::Campaign(arguments)) => Box::pin(write::course(*arguments)).await,
         Some(Command::Launch(arguments)) => Box::pin(write::launch(*arguments)).await,
+        Some(Command::Landscape(arguments)) => Box::pin(landscape::run(arguments)).await,
         Some(Command::Journal(arguments)) => journal::run(arguments),
     }
 }

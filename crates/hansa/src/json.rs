@@ -117,6 +117,22 @@ fn stated_count(count: &pb::StatedCount) -> Value {
         .into()
 }
 
+fn reading(reading: &pb::Reading) -> Value {
+    use pb::reading::Value as Says;
+    let value = match &reading.value {
+        Some(Says::Date(says)) => date(Some(says)),
+        Some(Says::Count(count)) => (*count).into(),
+        Some(Says::Text(text)) => text.as_str().into(),
+        None => Value::Null,
+    };
+    Object::default()
+        .with("field", reading.field.as_str())
+        .with("value", value)
+        .list("sources", &reading.sources, source)
+        .given("note", reading.note.as_str())
+        .into()
+}
+
 fn target(target: Option<&pb::Target>) -> Value {
     target.map_or(Value::Null, |target| {
         Object::default()

@@ -5,7 +5,7 @@ use hansa_proto::feed::{CampaignKind, CampaignState, OutcomeKind, StatementKind,
 use hansa_proto::pb::feed::v1 as pb;
 use serde_json::Value;
 
-use super::{Object, date, source, stated_count, target, time, word_of};
+use super::{Object, date, reading, source, stated_count, target, time, word_of};
 use crate::values::to_hex;
 
 pub(crate) fn statement(statement: &pb::Statement) -> Value {
@@ -25,17 +25,21 @@ pub(crate) fn statement(statement: &pb::Statement) -> Value {
         .given("authors_stated", statement.authors_stated.as_str())
         .list("stated_signature_counts", &statement.stated_signature_counts, stated_count)
         .given("target", target(statement.target.as_ref()))
+        .list("further_targets", &statement.further_targets, |each| target(Some(each)))
         .given("supporters", statement.supporters.clone())
         .given("themes", statement.themes.clone())
         .given("campaign", statement.campaign.as_str())
         .given("published", date(statement.published.as_ref()))
         .given("note", statement.note.as_str())
         .list("sources", &statement.sources, source)
+        .list("readings", &statement.readings, reading)
         .given("state", word_of!(StatementState, statement.state))
         .given("superseded_by", statement.superseded_by.as_str())
         .given("supersedes", statement.supersedes.as_str())
         .given("reason", statement.reason.as_str())
         .with("signature_count", statement.signature_count)
+        .with("effective_threshold", statement.effective_threshold)
+        .with("effective", statement.effective)
         .given("etag", statement.etag.as_str())
         .with("created_position", statement.created_position)
         .with("updated_position", statement.updated_position)
@@ -79,8 +83,12 @@ pub(crate) fn campaign(campaign: &pb::Campaign) -> Value {
         .given("ended", date(campaign.ended.as_ref()))
         .given("outcome", outcome)
         .list("milestones", &campaign.milestones, milestone)
+        .list("evaluations", &campaign.evaluations, evaluation)
+        .given("statements", campaign.statements.clone())
+        .list("handovers", &campaign.handovers, handover)
         .given("note", campaign.note.as_str())
         .list("sources", &campaign.sources, source)
+        .list("readings", &campaign.readings, reading)
         .given("state", word_of!(CampaignState, campaign.state))
         .with("participant_count", campaign.participant_count)
         .given("etag", campaign.etag.as_str())
@@ -95,15 +103,34 @@ fn milestone(milestone: &pb::Milestone) -> Value {
     Object::default()
         .with("title", milestone.title.as_str())
         .given("reached", date(milestone.reached.as_ref()))
-        .list("figures", &milestone.figures, |figure| {
-            Object::default()
-                .with("label", figure.label.as_str())
-                .with("value", figure.value)
-                .given("unit", figure.unit.as_str())
-                .into()
-        })
+        .list("figures", &milestone.figures, figure)
         .given("note", milestone.note.as_str())
         .list("sources", &milestone.sources, source)
+        .into()
+}
+
+fn evaluation(evaluation: &pb::Evaluation) -> Value {
+    Object::default()
+        .with("summary", evaluation.summary.as_str())
+        .given("evaluated", date(evaluation.evaluated.as_ref()))
+        .list("figures", &evaluation.figures, figure)
+        .list("sources", &evaluation.sources, source)
+        .into()
+}
+
+fn figure(figure: &pb::Figure) -> Value {
+    Object::default()
+        .with("label", figure.label.as_str())
+        .with("value", figure.value)
+        .given("unit", figure.unit.as_str())
+        .into()
+}
+
+fn handover(handover: &pb::Handover) -> Value {
+    Object::default()
+        .given("from_network", handover.from_network.as_str())
+        .given("occurred_at", date(handover.occurred_at.as_ref()))
+        .with("position", handover.position)
         .into()
 }
 

@@ -9,6 +9,7 @@ use hansa_proto::common::TargetKind;
 use hansa_proto::date::PartialDate;
 use hansa_proto::feed::StatementKind;
 use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::limits::EFFECTIVE_THRESHOLD;
 use hansa_proto::pb::common::v1::{Source, Target};
 use hansa_proto::pb::feed::v1::{PublishStatementRequest, Signature, Statement};
 
@@ -23,7 +24,8 @@ A statement is issued by a network, by members, or by neither when a source is g
 Examples:
   hansa publish housing-letter --title 'On housing' --kind open_letter --member es-barcelona \\
         --sign fr-paris --sign pt-lisbon --target 'European Commission' --published 2026-11-22
-  hansa publish c40-appeal --title 'An appeal' --kind call --network c40 --theme climate";
+  hansa publish c40-appeal --title 'An appeal' --kind call --network c40 --theme climate
+  hansa publish our-pact --title 'Our pact' --kind joint_statement --member es-barcelona --threshold 25";
 
 /// Publish a statement
 #[derive(Debug, Args)]
@@ -76,6 +78,10 @@ pub(crate) struct Publish {
     /// A member that signs it
     #[arg(long, value_name = "ID", value_parser = values::member)]
     sign: Vec<MemberId>,
+
+    /// It takes effect when so many members have signed. Without it, at once
+    #[arg(long, value_name = "SIGNATURES", value_parser = clap::value_parser!(i64).range(0..=EFFECTIVE_THRESHOLD))]
+    threshold: Option<i64>,
 
     /// Whom it is aimed at
     #[arg(long, value_name = "NAME")]
@@ -162,6 +168,7 @@ fn statement(arguments: &Publish) -> Result<Statement> {
         published: arguments.published.map(PartialDate::to_pb),
         note: arguments.note.clone().unwrap_or_default(),
         sources: arguments.source.clone(),
+        effective_threshold: arguments.threshold.unwrap_or_default(),
         ..Default::default()
     })
 }
