@@ -1,6 +1,8 @@
 //! RegistryService: one method per RPC. Each parses, submits or queries, and renders; nothing is
 //! decided here.
 
+mod batch;
+mod matching;
 mod read;
 mod write;
 
@@ -11,17 +13,23 @@ use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::Writer;
 use hansa_proto::pb::registry::v1 as pb;
 use pb::registry_service_server::RegistryService;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use crate::changes;
+use crate::{changes, history};
+use crate::export;
+use crate::import::Imports;
 use crate::machine::RegistryMachine;
 use crate::query::{Queries, Wait};
+use crate::status;
+pub(crate) use batch::command;
 use write::Written;
+pub(crate) use write::{PRINCIPAL, hash_of};
 
 /// The service: a writer for commands, queries for the rest.
 pub(crate) struct Registry {
     writer: Writer<RegistryMachine>,
     queries: Queries,
+    imports: Imports,
     shutdown: Shutdown,
 }
 
@@ -30,9 +38,10 @@ impl Registry {
     pub(crate) fn new(
         writer: Writer<RegistryMachine>,
         queries: Queries,
+        imports: Imports,
         shutdown: Shutdown,
     ) -> Registry {
-        Registry { writer, queries, shutdown }
+        Registry { writer, queries, imports, shutdown }
     }
 }
 
@@ -235,6 +244,48 @@ impl RegistryService for Registry {
         self.queries.require_serving()?;
         let reader = self.queries.reader().clone();
         let stream = changes::watch(reader, self.shutdown.clone(), request.into_inner()).await?;
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn list_history(
+        &self,
+        request: Request<pb::ListHistoryRequest>,
+    ) -> Answered<pb::ListHistoryResponse> {
+        let wait = Wait::until(request.get_ref().min_position, request.metadata());
+        history::list(&self.queries, wait, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn apply_batch(
+        &self,
+        request: Request<pb::ApplyBatchRequest>,
+    ) -> Answered<pb::ApplyBatchResponse> {
+        self.apply(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn match_members(
+        &self,
+        request: Request<pb::MatchMembersRequest>,
+    ) -> Answered<pb::MatchMembersResponse> {
+        let wait = Wait::until(request.get_ref().min_position, request.metadata());
+        self.matches(wait, request.into_inner()).await.map(Response::new)
+    }
+
+    type ImportStream = Pin<Box<dyn Stream<Item = Result<pb::ImportResponse, Status>> + Send>>;
+
+    async fn import(
+        &self,
+        request: Request<Streaming<pb::ImportRequest>>,
+    ) -> Answered<Self::ImportStream> {
+        self.queries.require_serving()?;
+        Ok(Response::new(Box::pin(self.imports.import(request.into_inner()))))
+    }
+
+    type ExportStream = Pin<Box<dyn Stream<Item = Result<pb::ExportResponse, Status>> + Send>>;
+
+    async fn export(&self, request: Request<pb::ExportRequest>) -> Answered<Self::ExportStream> {
+        let wait = Wait::until(request.get_ref().min_position, request.metadata());
+        let (queries, shutdown) = (self.queries.clone(), self.shutdown.clone());
+        let stream = export::export(queries, shutdown, wait, request.into_inner()).await?;
         Ok(Response::new(Box::pin(stream)))
     }
 }

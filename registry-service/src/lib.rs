@@ -12,20 +12,35 @@
 //! | `view.rs` | the key table, folding, look-ups |
 //! | `machine.rs` | decide, encode, stage, settle |
 //! | `grpc.rs`, `grpc/` | RegistryService |
+//! | `as_of.rs` | who belonged on a day |
+//! | `lists.rs`, `lists/` | filters, orders, pages that hold still |
+//! | `history.rs` | what was recorded of a resource |
+//! | `fold_text.rs` | texts as they are searched |
 //! | `query.rs`, `page.rs` | how reads wait, and how lists are paged |
 //! | `changes.rs` | WatchChanges |
+//! | `import.rs`, `import/` | Import |
+//! | `export.rs` | Export |
+//! | `matching.rs` | who may be meant by names, codes and places from elsewhere |
 //! | `landscape.rs` | LandscapeService |
 //! | `status.rs` | how a failure is told |
 
+mod as_of;
 mod changes;
 mod codec;
 mod config;
+mod continent;
 mod domain;
+mod export;
 #[cfg(test)]
 mod fixtures;
+mod fold_text;
 mod grpc;
+mod history;
+mod import;
 mod landscape;
+mod lists;
 mod machine;
+mod matching;
 mod page;
 mod query;
 mod status;
@@ -53,6 +68,7 @@ use tonic::service::Routes;
 pub use config::Config;
 
 use grpc::Registry;
+use import::Imports;
 use landscape::Landscape;
 use machine::RegistryMachine;
 use query::Queries;
@@ -107,7 +123,8 @@ pub async fn run(
 
     let health = Health::new();
     let queries = Queries::new(view.clone(), reader, state.clone());
-    let routes = routes(writer.clone(), queries, shutdown.clone());
+    let imports = Imports::new(writer.clone(), options.queue, shutdown.clone());
+    let routes = routes(writer.clone(), queries, imports, shutdown.clone());
     let serving = server::serve(
         listener,
         routes,
@@ -154,8 +171,13 @@ fn open(config: &Config) -> Result<(Arc<dyn Journal>, Arc<View>), RunError> {
     Ok((Arc::new(journal), Arc::new(view)))
 }
 
-fn routes(writer: Writer<RegistryMachine>, queries: Queries, shutdown: Shutdown) -> Routes {
-    let registry = Registry::new(writer, queries.clone(), shutdown);
+fn routes(
+    writer: Writer<RegistryMachine>,
+    queries: Queries,
+    imports: Imports,
+    shutdown: Shutdown,
+) -> Routes {
+    let registry = Registry::new(writer, queries.clone(), imports, shutdown);
     Routes::new(RegistryServiceServer::new(registry))
         .add_service(LandscapeServiceServer::new(Landscape::new(queries)))
 }

@@ -11,7 +11,7 @@ const VERSION: u8 = 1;
 const DIGEST_BYTES: usize = 8;
 
 /// Bytes after which a page takes no further item, so that a message stays below what clients take.
-const PAGE_BYTES: usize = 2 * 1024 * 1024;
+pub(crate) const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Which page is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,8 @@ impl PageRequest {
     }
 }
 
-fn size(page_size: i32, violations: &mut Violations) -> usize {
+/// How many items `page_size` asks for.
+pub(crate) fn size(page_size: i32, violations: &mut Violations) -> usize {
     let asked = match page_size {
         0 => limits::PAGE_SIZE,
         1..=limits::PAGE_SIZE_MOST => page_size,
@@ -86,7 +87,8 @@ fn ending(token: &str, digest: &[u8; DIGEST_BYTES]) -> Option<Vec<u8>> {
     (*version == VERSION && of == digest && !ending.is_empty()).then(|| ending.to_vec())
 }
 
-fn unhexed(text: &str) -> Option<Vec<u8>> {
+/// Bytes written as hexadecimal digits.
+pub(crate) fn unhexed(text: &str) -> Option<Vec<u8>> {
     let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok());
     let pairs = text.as_bytes().chunks(2);
     pairs

@@ -24,6 +24,11 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    /// For nothing.
+    pub(crate) fn none() -> Wait {
+        Wait { position: Position::ORIGIN, patience: PATIENCE }
+    }
+
     /// For `min_position`, at most until the deadline of the call.
     pub(crate) fn until(min_position: u64, metadata: &MetadataMap) -> Wait {
         let patience = server::patience(metadata, PATIENCE);
@@ -64,21 +69,38 @@ impl Queries {
         }
     }
 
+    /// Waits until the view has reached a position.
+    async fn reached(&self, wait: Wait) -> Result<(), Status> {
+        self.require_serving()?;
+        let reached = tokio::time::timeout(wait.patience, self.reader.wait_for(wait.position));
+        match reached.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_stopped)) => Err(status::not_serving()),
+            Err(_elapsed) => {
+                Err(status::position_not_reached(wait.position, self.reader.head()))
+            }
+        }
+    }
+
+    /// The position a read is shown at: the one asked for, or the last one when that is 0. What came
+    /// before it is in the view.
+    pub(crate) async fn shown_at(&self, wait: Wait, at_position: u64) -> Result<Position, Status> {
+        self.reached(wait).await?;
+        let head = self.reader.head();
+        match Position::new(at_position) {
+            Position::ORIGIN => Ok(head),
+            ahead if ahead > head => Err(status::in_future(head, &self.reader)),
+            then => Ok(then),
+        }
+    }
+
     /// Looks at the view once it has reached the position waited for; gives the position it stood at.
     pub(crate) async fn read<R: Send + 'static>(
         &self,
         wait: Wait,
         look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError> + Send + 'static,
     ) -> Result<(R, u64), Status> {
-        self.require_serving()?;
-        let reached = tokio::time::timeout(wait.patience, self.reader.wait_for(wait.position));
-        match reached.await {
-            Ok(Ok(())) => {}
-            Ok(Err(_stopped)) => return Err(status::not_serving()),
-            Err(_elapsed) => {
-                return Err(status::position_not_reached(wait.position, self.reader.head()));
-            }
-        }
+        self.reached(wait).await?;
         self.view
             .query(move |keys| Ok((look(keys)?, keys.applied().get())))
             .await

@@ -5,16 +5,25 @@
 //! | `network/{network}` | message Network, without `active_member_count` | the network |
 //! | `member/{member}` | message Member | the member |
 //! | `membership/{network}/{member}` | message Membership | the membership, by network |
-//! | `belongs/{member}/{network}` | nothing | the membership, by member |
-//! | `count/{network}` | held, held and active: 2 × u64 | memberships of the network |
+//! | `belongs/{member}/{network}` | 1 when it belongs now, else 0: u8 | the membership, by member |
+//! | `count/{network}` | held, held and active, position of the last change: 3 × u64 | memberships of the network |
 //! | `total/network/{state}` | u64 | networks in the state |
 //! | `total/member` | u64 | members |
 //! | `total/membership/{state}` | u64 | memberships whose last term is in the state |
 //! | `total/term` | u64 | terms |
 //! | `request/{request id}` | payload hash: 32 bytes, position: u64, index: u32 | what it was answered |
 //!
+//! `view/tallies.rs` has those the statistics read, `view/versions.rs` those of what was, and
+//! `view/postings.rs` those by which lists are filtered and ordered;
+//! `view/clues.rs` those by which members are found by what others call them.
+//!
 //! Every value begins with the byte [`FORMAT`]; numbers are big-endian. Ids hold no `/`, so that a
 //! prefix that ends in one is never the beginning of another id.
+
+pub(crate) mod clues;
+pub(crate) mod postings;
+pub(crate) mod tallies;
+pub(crate) mod versions;
 
 use hansa_journal::Position;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId, RequestId};
@@ -25,14 +34,17 @@ use prost::Message;
 
 use crate::codec::{self, CodecError};
 use crate::domain::{self, Change, Resource, State, StateError};
+use postings::Postings;
 
 /// Format of the view and of each value in it. Another one empties the view at the next start.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 /// Prefix of all networks.
 pub(crate) const NETWORKS: &[u8] = b"network/";
 /// Prefix of all members.
 pub(crate) const MEMBERS: &[u8] = b"member/";
+/// Prefix of all memberships, by network.
+pub(crate) const MEMBERSHIPS: &[u8] = b"membership/";
 
 const TOTAL_MEMBERS: &[u8] = b"total/member";
 const TOTAL_TERMS: &[u8] = b"total/term";
@@ -52,7 +64,8 @@ fn membership_key(id: &MembershipId) -> Vec<u8> {
     format!("membership/{}/{}", id.network.id(), id.member.id()).into_bytes()
 }
 
-fn belongs_key(id: &MembershipId) -> Vec<u8> {
+/// Key of the index entry of a membership, by member.
+pub(crate) fn belongs_key(id: &MembershipId) -> Vec<u8> {
     format!("belongs/{}/{}", id.member.id(), id.network.id()).into_bytes()
 }
 
@@ -82,7 +95,8 @@ fn request_key(id: &RequestId) -> Vec<u8> {
     format!("request/{id}").into_bytes()
 }
 
-fn undecodable(error: CodecError) -> ViewError {
+/// What is stored is not what this service writes.
+pub(crate) fn undecodable(error: CodecError) -> ViewError {
     ViewError::Value(error.to_string())
 }
 
@@ -118,6 +132,8 @@ pub(crate) struct Count {
     pub(crate) held: u64,
     /// ACTIVE or SUSPENDED.
     pub(crate) active: u64,
+    /// Position of the last change of one of them.
+    pub(crate) changed: u64,
 }
 
 impl Count {
@@ -134,7 +150,11 @@ pub(crate) fn on_the_wire(count: u64) -> i64 {
 
 fn number(keys: &dyn Keys, key: &[u8]) -> Result<u64, ViewError> {
     let Some(value) = keys.get(key)? else { return Ok(0) };
-    let bytes: [u8; 8] = content(&value)?
+    decoded_number(content(&value)?)
+}
+
+fn decoded_number(content: &[u8]) -> Result<u64, ViewError> {
+    let bytes: [u8; 8] = content
         .try_into()
         .map_err(|_| ViewError::Value("a number has not 8 bytes".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
@@ -143,10 +163,14 @@ fn number(keys: &dyn Keys, key: &[u8]) -> Result<u64, ViewError> {
 /// Memberships of a network.
 pub(crate) fn count(keys: &dyn Keys, id: &NetworkId) -> Result<Count, ViewError> {
     let Some(value) = keys.get(&count_key(id))? else { return Ok(Count::default()) };
-    let damaged = || ViewError::Value("a count has not 16 bytes".to_owned());
-    let (held, active) = content(&value)?.split_first_chunk::<8>().ok_or_else(damaged)?;
-    let active: [u8; 8] = active.try_into().map_err(|_| damaged())?;
-    Ok(Count { held: u64::from_be_bytes(*held), active: u64::from_be_bytes(active) })
+    let damaged = || ViewError::Value("a count has not 24 bytes".to_owned());
+    let (numbers, []) = content(&value)?.as_chunks::<8>() else { return Err(damaged()) };
+    let [held, active, changed] = *numbers else { return Err(damaged()) };
+    Ok(Count {
+        held: u64::from_be_bytes(held),
+        active: u64::from_be_bytes(active),
+        changed: u64::from_be_bytes(changed),
+    })
 }
 
 /// Networks in a state.
@@ -182,6 +206,11 @@ pub(crate) fn counted(keys: &dyn Keys, network: pb::Network) -> Result<pb::Netwo
     let id = NetworkId::parse(&network.name).map_err(ViewError::Value)?;
     let active_member_count = count(keys, &id)?.active_on_the_wire();
     Ok(pb::Network { active_member_count, ..network })
+}
+
+/// A stored network, strict.
+pub(crate) fn strict_network(network: pb::Network) -> Result<Network, ViewError> {
+    codec::network_from_pb(network).map_err(undecodable)
 }
 
 /// The member as callers receive it.
@@ -241,31 +270,51 @@ pub(crate) fn fold(staging: &mut Staging, change: &Change) -> Result<(), ViewErr
 
 fn fold_network(staging: &mut Staging, network: &Network) -> Result<(), ViewError> {
     let key = network_key(&network.id);
+    let position = network.recorded.updated_position;
+    let mut stood = Postings::new();
     if let Some(before) = message_at::<pb::Network>(staging, &key)? {
+        stood = postings::of_network(&before);
+        versions::keep(staging, &key, &before, position);
         let before = codec::network_from_pb(before).map_err(undecodable)?;
         add(staging, total_networks_key(before.state), -1)?;
     }
     add(staging, total_networks_key(network.state), 1)?;
-    staging.put(key, stored(&network.to_pb(0).encode_to_vec()));
+    let network = network.to_pb(0);
+    postings::restage(staging, &stood, &postings::of_network(&network), position);
+    staging.put(key, stored(&network.encode_to_vec()));
     Ok(())
 }
 
 fn fold_member(staging: &mut Staging, member: &Member) -> Result<(), ViewError> {
     let key = member_key(&member.id);
-    if staging.get(&key)?.is_none() {
+    let position = member.recorded.updated_position;
+    let before = message_at::<pb::Member>(staging, &key)?;
+    let stood = before.as_ref().map(postings::of_member).unwrap_or_default();
+    if let Some(before) = &before {
+        versions::keep(staging, &key, before, position);
+    }
+    let before = before.map(codec::member_from_pb).transpose().map_err(undecodable)?;
+    if before.is_none() {
         add(staging, TOTAL_MEMBERS.to_vec(), 1)?;
     }
-    staging.put(key, stored(&member.to_pb().encode_to_vec()));
+    tallies::member_changed(staging, before.as_ref(), member)?;
+    clues::member_changed(staging, before.as_ref(), member);
+    let member = member.to_pb();
+    postings::restage(staging, &stood, &postings::of_member(&member), position);
+    staging.put(key, stored(&member.encode_to_vec()));
     Ok(())
 }
 
 fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(), ViewError> {
     let id = &membership.id;
     let key = membership_key(id);
-    let before = message_at::<pb::Membership>(staging, &key)?
-        .map(codec::membership_from_pb)
-        .transpose()
-        .map_err(undecodable)?;
+    let position = membership.recorded.updated_position;
+    let before = message_at::<pb::Membership>(staging, &key)?;
+    let stood = before.as_ref().map(postings::of_membership).unwrap_or_default();
+    if let Some(before) = &before {
+        versions::keep(staging, &key, before, position);
+    }
+    let before = before.map(codec::membership_from_pb).transpose().map_err(undecodable)?;
     let mut count = count(staging, &id.network)?;
     let mut new_terms = membership.terms.len();
     match &before {
@@ -278,11 +327,10 @@ fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(),
                 .ok_or_else(|| ViewError::Value("a count would be less than zero".to_owned()))?;
             new_terms = new_terms.saturating_sub(before.terms.len());
         }
-        None => {
-            count.held += 1;
-            staging.put(belongs_key(id), stored(&[]));
-        }
+        None => count.held += 1,
     }
+    staging.put(belongs_key(id), tallies::belonging(membership));
+    tallies::membership_changed(staging, before.as_ref(), membership)?;
     let state = membership.state();
     count.active += u64::from(domain::is_active(state));
     add(staging, total_memberships_key(state), 1)?;
@@ -292,8 +340,11 @@ fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(),
     }
     let mut value = count.held.to_be_bytes().to_vec();
     value.extend_from_slice(&count.active.to_be_bytes());
+    value.extend_from_slice(&position.to_be_bytes());
     staging.put(count_key(&id.network), stored(&value));
-    staging.put(key, stored(&membership.to_pb().encode_to_vec()));
+    let membership = membership.to_pb();
+    postings::restage(staging, &stood, &postings::of_membership(&membership), position);
+    staging.put(key, stored(&membership.encode_to_vec()));
     Ok(())
 }
 
@@ -358,6 +409,10 @@ impl State for ViewState<'_> {
         looked_up(membership)
     }
 
+    fn active_members(&self, id: &NetworkId) -> Result<u64, StateError> {
+        looked_up(count(self.0, id).map(|count| count.active))
+    }
+
     fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError> {
         let open = self.open(&memberships_of_network(id), limit, |_, value| {
             codec::membership_from_pb(message(value)?).map_err(undecodable)
@@ -374,18 +429,40 @@ impl State for ViewState<'_> {
     }
 }
 
+/// The id in the key of a network or a member, or both ids in the key of a membership.
+pub(crate) fn name_of(key: &[u8]) -> Result<&str, ViewError> {
+    let name = std::str::from_utf8(key).ok().and_then(|key| key.split_once('/'));
+    name.map(|(_, name)| name).ok_or_else(broken_index)
+}
+
+/// The membership whose key has these two ids.
+pub(crate) fn membership_of(name: &str) -> Result<MembershipId, ViewError> {
+    let (network, member) = name.split_once('/').ok_or_else(broken_index)?;
+    Ok(MembershipId {
+        network: NetworkId::from_id(network).map_err(ViewError::Value)?,
+        member: MemberId::from_id(member).map_err(ViewError::Value)?,
+    })
+}
+
 /// The membership an index entry of a member stands for.
 pub(crate) fn indexed_membership(
     keys: &dyn Keys,
     index_key: &[u8],
 ) -> Result<pb::Membership, ViewError> {
-    let broken = || ViewError::Value("an index entry leads to no membership".to_owned());
-    let text = std::str::from_utf8(index_key).map_err(|_| broken())?;
+    membership(keys, &indexed(index_key)?)?.ok_or_else(broken_index)
+}
+
+/// Which membership an index entry of a member stands for.
+pub(crate) fn indexed(index_key: &[u8]) -> Result<MembershipId, ViewError> {
+    let text = std::str::from_utf8(index_key).map_err(|_| broken_index())?;
     let ids = text.strip_prefix("belongs/").and_then(|ids| ids.split_once('/'));
-    let (member, network) = ids.ok_or_else(broken)?;
-    let id = MembershipId {
+    let (member, network) = ids.ok_or_else(broken_index)?;
+    Ok(MembershipId {
         network: NetworkId::from_id(network).map_err(ViewError::Value)?,
         member: MemberId::from_id(member).map_err(ViewError::Value)?,
-    };
-    membership(keys, &id)?.ok_or_else(broken)
+    })
+}
+
+fn broken_index() -> ViewError {
+    ViewError::Value("an index entry leads to no membership".to_owned())
 }

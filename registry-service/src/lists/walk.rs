@@ -1,0 +1,225 @@
+//! Walks the source of a query for one page: a stretch at a time, until the page is full, long enough in
+//! bytes, or has looked at enough.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use hansa_journal::Position;
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_view::{Keys, ReadView, ViewError};
+use pb::change::Resource;
+use prost::Message;
+
+use super::plan::{self, GATHERED, List, Source};
+use super::{Query, counted};
+use crate::page::PAGE_BYTES;
+use crate::view::postings;
+
+/// Most resources looked at while the view holds still. Few in tests, so that they go past it.
+const STRETCH: usize = if cfg!(test) { 3 } else { 500 };
+/// Resources looked at after which a page ends, full or not.
+const LOOKED_AT: usize = 20 * STRETCH;
+
+/// A page on its way.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    query: Query,
+    at: Position,
+    size: usize,
+    source: Option<Source>,
+    after: Option<Vec<u8>>,
+    bytes: usize,
+    looked_at: usize,
+    at_end: bool,
+    items: Vec<Resource>,
+}
+
+impl Walk {
+    /// A page of at most `size` resources at a position, after an order key.
+    pub(crate) const fn new(
+        query: Query,
+        at: Position,
+        size: usize,
+        after: Option<Vec<u8>>,
+    ) -> Walk {
+        let (bytes, looked_at, at_end) = (0, 0, false);
+        Walk { query, at, size, source: None, after, bytes, looked_at, at_end, items: Vec::new() }
+    }
+
+    /// Whether the page is as it is answered.
+    pub(crate) fn is_done(&self) -> bool {
+        self.at_end || self.is_full() || self.looked_at >= LOOKED_AT
+    }
+
+    /// The resources, and the order key after which the next page goes on, if there is one.
+    pub(crate) fn into_page(self) -> (Vec<Resource>, Option<Vec<u8>>) {
+        let after = if self.at_end { None } else { self.after };
+        (self.items, after)
+    }
+
+    fn is_full(&self) -> bool {
+        self.items.len() >= self.size || self.bytes > PAGE_BYTES
+    }
+
+    /// Goes on for a stretch.
+    pub(crate) fn step(mut self, keys: &ReadView<'_>) -> Result<Walk, ViewError> {
+        let source = match self.source.take() {
+            Some(source) => source,
+            None => plan::plan(keys, &self.query, self.at)?,
+        };
+        match &source {
+            Source::Listed(list) => self.walk_list(keys, list)?,
+            Source::Gathered(ids) => self.walk_ids(keys, ids)?,
+        }
+        self.source = Some(source);
+        Ok(self)
+    }
+
+    fn walk_list(&mut self, keys: &ReadView<'_>, list: &List) -> Result<(), ViewError> {
+        // One more than the page takes tells whether there is a next page.
+        let missing = self.size - self.items.len() + 1;
+        let takes_all = self.query.filter.is_all()
+            && self.query.as_of.is_none()
+            && keys.applied() == self.at;
+        let limit = if takes_all { missing.min(STRETCH) } else { STRETCH };
+        let stretch = self.stretch(keys, list, limit)?;
+        self.looked_at += limit;
+        let enough = self.looked_at + STRETCH;
+        let skipped = match list {
+            List::Stored(_) => 0,
+            List::Posted(_) if self.query.order.field.is_none() => 0,
+            List::Posted(_) => plan::order_bytes(self.query.order.field),
+        };
+        for key in stretch.order_keys {
+            if self.is_full() || self.looked_at > enough {
+                return Ok(());
+            }
+            let id = plan::id_text(key.get(skipped..).unwrap_or_default())?;
+            self.take(keys, id, &key)?;
+            self.after = Some(key);
+        }
+        match stretch.reaches {
+            Some(last) => self.after = Some(last),
+            None => self.at_end = true,
+        }
+        Ok(())
+    }
+
+    /// Takes the resource of an id when it is asked for and stands there in the order.
+    fn take(&mut self, keys: &ReadView<'_>, id: &str, key: &[u8]) -> Result<(), ViewError> {
+        let Some(found) = self.query.find(keys, id, self.at)? else { return Ok(()) };
+        if found.order_key != key {
+            // It stands, or stood, at more than one place.
+            return Ok(());
+        }
+        let resource = match found.resource {
+            Resource::Network(network) => {
+                let (network, looked_at) = counted(keys, network, self.at, self.query.as_of)?;
+                self.looked_at += looked_at;
+                Resource::Network(network)
+            }
+            other => other,
+        };
+        self.bytes += encoded_bytes(&resource);
+        self.items.push(resource);
+        Ok(())
+    }
+
+    /// Puts what was gathered in order, and takes what comes after.
+    fn walk_ids(&mut self, keys: &ReadView<'_>, ids: &BTreeSet<String>) -> Result<(), ViewError> {
+        let mut found = Vec::new();
+        for id in ids {
+            if let Some(next) = self.query.find(keys, id, self.at)?
+                && self.comes_after(&next.order_key)
+            {
+                found.push((next.order_key, id));
+            }
+        }
+        self.looked_at += ids.len().min(GATHERED);
+        found.sort_by(|(one, _), (other, _)| self.ordered(one, other));
+        for (key, id) in found {
+            if self.is_full() || (self.looked_at >= LOOKED_AT && !self.items.is_empty()) {
+                return Ok(());
+            }
+            self.take(keys, id, &key)?;
+            self.after = Some(key);
+        }
+        self.at_end = true;
+        Ok(())
+    }
+
+    fn ordered(&self, one: &[u8], other: &[u8]) -> Ordering {
+        match self.query.order.descending {
+            true => other.cmp(one),
+            false => one.cmp(other),
+        }
+    }
+
+    fn comes_after(&self, key: &[u8]) -> bool {
+        self.after.as_deref().is_none_or(|after| self.ordered(key, after) == Ordering::Greater)
+    }
+
+    /// The next order keys of a list, those of postings that are no more among them.
+    fn stretch(
+        &self,
+        keys: &ReadView<'_>,
+        list: &List,
+        limit: usize,
+    ) -> Result<Stretch, ViewError> {
+        let (prefix, was) = list.prefixes(keys.applied() == self.at);
+        let now = self.scan(keys, &prefix, limit)?;
+        let last_of = |entries: &[(Vec<u8>, Vec<u8>)]| {
+            let last = entries.last().filter(|_| entries.len() == limit);
+            last.map(|(key, _)| key.clone())
+        };
+        let mut reaches = last_of(&now);
+        let mut order_keys: Vec<Vec<u8>> = now.into_iter().map(|(key, _)| key).collect();
+        if let Some(was) = was {
+            let then = self.scan(keys, &was, limit)?;
+            let ends = [reaches, last_of(&then)].into_iter().flatten();
+            reaches = ends.min_by(|one, other| self.ordered(one, other));
+            for (key, value) in then {
+                if postings::stood_until(&value)? > self.at.get() {
+                    order_keys.push(key);
+                }
+            }
+            order_keys.sort_by(|one, other| self.ordered(one, other));
+            order_keys.dedup();
+            if let Some(reached) = &reaches {
+                order_keys.retain(|key| self.ordered(key, reached).is_le());
+            }
+        }
+        Ok(Stretch { order_keys, reaches })
+    }
+
+    /// What follows a prefix in keys after the last one looked at, and their values.
+    fn scan(
+        &self,
+        keys: &ReadView<'_>,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ViewError> {
+        let from = self.after.as_ref().map(|after| [prefix, after].concat());
+        let entries = match self.query.order.descending {
+            true => keys.scan_back(prefix, from.as_deref(), limit)?,
+            false => keys.scan(prefix, from.as_deref(), limit)?,
+        };
+        let after_prefix = |(mut key, value): (Vec<u8>, Vec<u8>)| (key.split_off(prefix.len()), value);
+        Ok(entries.into_iter().map(after_prefix).collect())
+    }
+}
+
+/// The next keys of a list.
+struct Stretch {
+    order_keys: Vec<Vec<u8>>,
+    /// Where it stopped; `None`: at the end of the list.
+    reaches: Option<Vec<u8>>,
+}
+
+fn encoded_bytes(resource: &Resource) -> usize {
+    match resource {
+        Resource::Network(network) => network.encoded_len(),
+        Resource::Member(member) => member.encoded_len(),
+        Resource::Membership(membership) => membership.encoded_len(),
+    }
+}
