@@ -9,13 +9,13 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use hansa_journal::{Chain, Commit, Draft, JournalId, Position, Slot};
-use hansa_proto::feed::Cursor;
-use hansa_proto::ids::{EventId, RequestId};
+use hansa_proto::feed::{Cursor, Subscription};
+use hansa_proto::ids::{EventId, RequestId, SubscriptionId};
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message as StreamMessage;
 use prost::Message;
 
-use crate::domain::{Body, Followed, NewEvent};
+use crate::domain::{Body, Followed, Kept, NewEvent};
 
 /// Format of the meta part.
 pub(crate) const META_FORMAT: u8 = 1;
@@ -37,6 +37,8 @@ pub(crate) struct CommitMeta {
     pub(crate) answered: Option<Answered>,
     /// How far the registry is followed after this commit, when it changed.
     pub(crate) followed: Option<Followed>,
+    /// What became of a named subscription.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// A request and where its answer is.
@@ -88,6 +90,11 @@ struct Meta {
     event_index: u32,
     #[prost(message, optional, tag = "4")]
     followed: Option<FollowedBytes>,
+    #[prost(message, optional, tag = "5")]
+    subscription: Option<pb::Subscription>,
+    /// Resource name; empty: none was deleted.
+    #[prost(string, tag = "6")]
+    subscription_deleted: String,
 }
 
 /// The stored form of [`Followed`].
@@ -179,7 +186,19 @@ fn encode_meta(meta: &CommitMeta) -> Bytes {
         None => Default::default(),
     };
     let followed = meta.followed.map(followed_bytes);
-    let message = Meta { request_id, payload_hash, event_index, followed };
+    let (subscription, subscription_deleted) = match &meta.kept {
+        Some(Kept::Now(subscription)) => (Some(subscription.to_pb()), String::new()),
+        Some(Kept::Deleted(id)) => (None, id.to_string()),
+        None => (None, String::new()),
+    };
+    let message = Meta {
+        request_id,
+        payload_hash,
+        event_index,
+        followed,
+        subscription,
+        subscription_deleted,
+    };
     let mut bytes = BytesMut::with_capacity(1 + message.encoded_len());
     bytes.put_u8(META_FORMAT);
     message.encode_raw(&mut bytes);
@@ -217,7 +236,15 @@ pub(crate) fn decode_meta(meta: &[u8]) -> Result<CommitMeta, Corrupt> {
         }),
     };
     let followed = meta.followed.map(read_followed).transpose().map_err(corrupt)?;
-    Ok(CommitMeta { answered, followed })
+    let kept = match (meta.subscription, meta.subscription_deleted.as_str()) {
+        (Some(message), _) => {
+            let subscription = Subscription::from_stored(message);
+            Some(Kept::Now(Box::new(subscription.map_err(|error| corrupt(error.to_string()))?)))
+        }
+        (None, "") => None,
+        (None, name) => Some(Kept::Deleted(SubscriptionId::parse(name).map_err(corrupt)?)),
+    };
+    Ok(CommitMeta { answered, followed, kept })
 }
 
 /// How far the registry is followed, as stored in the view.

@@ -8,13 +8,19 @@
 //! | --- | --- |
 //! | `registry.rs` | what follows from a commit of the registry |
 //! | `statement.rs` | publishing, signing, correcting, retracting |
-//! | `campaign.rs` | launching, joining, leaving, milestones, ending |
+//! | `campaign.rs` | launching, joining, leaving, milestones, evaluations, statements, ending |
+//! | `steering.rs` | who leads a campaign, and which network runs it |
+//! | `closing.rs` | what becomes of the campaigns of a network that ends |
+//! | `subscription.rs` | named subscriptions |
 //! | `rules.rs` | the rules several commands share |
 
 mod campaign;
+mod closing;
 mod registry;
 mod rules;
 mod statement;
+mod steering;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
@@ -24,13 +30,15 @@ use hansa_journal::Slot;
 use hansa_proto::country::Country;
 use hansa_proto::date::PartialDate;
 use hansa_proto::feed::{
-    Campaign, EventKind, Milestone, Outcome, Participation, Signature, Statement,
+    Campaign, Cursor, Evaluation, EventKind, Milestone, Outcome, Participation, Signature,
+    Statement, Subscription,
 };
-use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId, SubscriptionId};
 use hansa_proto::registry::{Member, Membership, MembershipState, Network};
 
 pub(crate) use registry::{Followed, RegistryChange, RegistryCommit, RegistryResource};
 pub(crate) use rules::{Broken, Rule};
+pub(crate) use subscription::Kept;
 
 /// What the feed is asked to do.
 #[derive(Clone, Debug)]
@@ -105,6 +113,62 @@ pub(crate) enum Command {
         /// The etag seen; empty: whatever it is.
         etag: String,
     },
+    /// Record how a campaign did.
+    EvaluateCampaign {
+        /// Which.
+        campaign: CampaignId,
+        /// How.
+        evaluation: Evaluation,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Make a published statement part of a campaign.
+    AttachStatement {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// Which statement.
+        statement: StatementId,
+        /// The etag of the campaign seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Change who leads a campaign.
+    ChangeLeads {
+        /// Which.
+        campaign: CampaignId,
+        /// Who leads from now on, each once.
+        leads: Vec<MemberId>,
+        /// When.
+        occurred_at: Option<PartialDate>,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Give a campaign to another network.
+    HandOverCampaign {
+        /// Which.
+        campaign: CampaignId,
+        /// Who runs it from now on.
+        network: NetworkId,
+        /// When.
+        occurred_at: Option<PartialDate>,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Close the campaigns that still run although their network has ended: the feed asks this itself,
+    /// when the commit that told of the end had no room for all of them.
+    CloseCampaigns,
+    /// Keep a subscription under a name.
+    CreateSubscription(Box<Subscription>),
+    /// Commit how far a named subscription has come.
+    CommitCursor {
+        /// Which.
+        subscription: SubscriptionId,
+        /// How far.
+        cursor: Cursor,
+        /// The cursor seen; none: whatever it is.
+        expected: Option<Cursor>,
+    },
+    /// Delete a named subscription.
+    DeleteSubscription(SubscriptionId),
     /// End a campaign.
     EndCampaign {
         /// Which.
@@ -187,12 +251,31 @@ pub(crate) struct Decided {
     pub(crate) answer: usize,
     /// How far the registry is followed after this commit, when that changes.
     pub(crate) followed: Option<Followed>,
+    /// What also follows, in order and each for itself. The commit takes as much of it from the front as
+    /// it has room for; the rest stays due.
+    pub(crate) following: Vec<NewEvent>,
+    /// What becomes of a named subscription; there are no events then.
+    pub(crate) kept: Option<Kept>,
+    /// That everything is as the command wants it: the event that answers is not written.
+    pub(crate) unchanged: bool,
 }
 
 impl Decided {
     /// Events of which the first answers.
     fn events(events: Vec<NewEvent>) -> Decided {
-        Decided { events, answer: 0, followed: None }
+        Decided {
+            events,
+            answer: 0,
+            followed: None,
+            following: Vec::new(),
+            kept: None,
+            unchanged: false,
+        }
+    }
+
+    /// Nothing is to be done; this event would answer.
+    fn unchanged(answer: NewEvent) -> Decided {
+        Decided { unchanged: true, ..Decided::events(vec![answer]) }
     }
 }
 
@@ -229,6 +312,14 @@ pub(crate) enum Rejection {
     /// The request id was used with another payload.
     #[error("the request id was used with another payload")]
     RequestIdReused,
+    /// The cursor of a named subscription never goes back.
+    #[error("the cursor committed is at {committed}, the one given at {given} is before it")]
+    CursorBehind {
+        /// Position of the cursor committed.
+        committed: u64,
+        /// Position of the cursor given.
+        given: u64,
+    },
     /// The registry's commit is not the next one.
     #[error("commit {position} of the registry does not follow {followed}")]
     RegistryGap {
@@ -269,6 +360,10 @@ impl From<Unreadable> for Undecided {
 pub(crate) struct NetworkFacts {
     /// Whether it has ended or merged.
     pub(crate) ended: bool,
+    /// When it ended or merged, if that is known.
+    pub(crate) ended_on: Option<PartialDate>,
+    /// The network it merged into.
+    pub(crate) merged_into: Option<NetworkId>,
     /// Its subjects.
     pub(crate) themes: Vec<String>,
 }
@@ -310,6 +405,17 @@ pub(crate) trait State {
         id: &CampaignId,
         member: &MemberId,
     ) -> Result<Option<Participation>, Unreadable>;
+    /// Campaigns of a network that run, in the order of their names: at most `limit`, and not many more
+    /// than a commit could hold.
+    fn running_campaigns(
+        &self,
+        network: &NetworkId,
+        limit: usize,
+    ) -> Result<Vec<Campaign>, Unreadable>;
+    /// A network that has ended while campaigns of it still run.
+    fn network_to_close(&self) -> Result<Option<NetworkId>, Unreadable>;
+    /// A named subscription.
+    fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Unreadable>;
     /// How far the registry is followed; none before the first commit.
     fn followed(&self) -> Result<Option<Followed>, Unreadable>;
 }
@@ -321,7 +427,8 @@ pub(crate) fn decide(
     command: Command,
 ) -> Result<Decided, Undecided> {
     match command {
-        Command::RecordRegistryCommit(commit) => registry::record(state, commit),
+        Command::RecordRegistryCommit(commit) => registry::record(state, slot, commit),
+        Command::CloseCampaigns => closing::close(state, slot),
         Command::PublishStatement { statement, signings } => {
             statement::publish(state, slot, *statement, signings)
         }
@@ -346,6 +453,25 @@ pub(crate) fn decide(
         Command::AddMilestone { campaign, milestone, etag } => {
             campaign::add_milestone(state, slot, &campaign, milestone, &etag)
         }
+        Command::EvaluateCampaign { campaign, evaluation, etag } => {
+            campaign::evaluate(state, slot, &campaign, evaluation, &etag)
+        }
+        Command::AttachStatement { campaign, statement, etag } => {
+            campaign::attach(state, slot, &campaign, statement, &etag)
+        }
+        Command::ChangeLeads { campaign, leads, occurred_at, etag } => {
+            steering::change_leads(state, slot, &campaign, leads, occurred_at, &etag)
+        }
+        Command::HandOverCampaign { campaign, network, occurred_at, etag } => {
+            steering::hand_over(state, slot, &campaign, network, occurred_at, &etag)
+        }
+        Command::CreateSubscription(subscription) => {
+            subscription::create(state, slot, *subscription)
+        }
+        Command::CommitCursor { subscription, cursor, expected } => {
+            subscription::commit_cursor(state, slot, &subscription, cursor, expected)
+        }
+        Command::DeleteSubscription(id) => subscription::delete(state, id),
         Command::EndCampaign { campaign, outcome, ended, etag } => {
             campaign::end(state, slot, &campaign, outcome, ended, &etag)
         }

@@ -9,7 +9,9 @@ use hansa_proto::pb::feed::v1 as pb;
 use hansa_view::{Keys, ViewError};
 
 use crate::domain::{Broken, Rule};
+use crate::terms::Axis;
 use crate::view::Lookup;
+use crate::view::search::Axes;
 
 /// A filter made ready to be held against stored events.
 #[derive(Debug, Default)]
@@ -42,12 +44,31 @@ impl Matcher {
 
     /// Whether an event is wanted.
     pub(crate) fn matches(&self, event: &pb::Event) -> bool {
-        (self.kinds.is_empty() || self.kinds.contains(&event.kind))
-            && one_of(&self.networks, &event.network)
-            && one_of(&self.campaigns, &event.campaign)
-            && any_of(&self.members, &event.members)
-            && any_of(&self.countries, &event.countries)
-            && self.has_theme(event)
+        (self.kinds.is_empty() || self.kinds.contains(&event.kind)) && self.matches_state(event)
+    }
+
+    /// Whether a resource is wanted in a snapshot: kinds say which changes, not what there is.
+    pub(crate) fn matches_state(&self, found_by: &pb::Event) -> bool {
+        one_of(&self.networks, &found_by.network)
+            && one_of(&self.campaigns, &found_by.campaign)
+            && any_of(&self.members, &found_by.members)
+            && any_of(&self.countries, &found_by.countries)
+            && self.has_theme(found_by)
+    }
+
+    /// The axes that take not everything, each with its values as events have them.
+    pub(crate) fn axes(&self) -> Axes {
+        let kinds: HashSet<String> = self.kinds.iter().map(ToString::to_string).collect();
+        let axes = [
+            (Axis::Campaigns, &self.campaigns),
+            (Axis::Members, &self.members),
+            (Axis::Networks, &self.networks),
+            (Axis::Themes, &self.themes),
+            (Axis::Countries, &self.countries),
+            (Axis::Kinds, &kinds),
+        ];
+        let narrow = axes.into_iter().filter(|(_, values)| !values.is_empty());
+        narrow.map(|(axis, values)| (axis, values.iter().cloned().collect())).collect()
     }
 
     fn has_theme(&self, event: &pb::Event) -> bool {

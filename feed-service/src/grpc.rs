@@ -31,7 +31,9 @@ use tonic::service::Routes;
 
 use crate::codec;
 use crate::domain::Command;
+use crate::interests::Interests;
 use crate::machine::{Answer, FeedMachine, Following, Request};
+use crate::named::NamedStreams;
 use crate::status;
 use envelope::Envelope;
 
@@ -51,6 +53,9 @@ pub(crate) struct Feed {
     pub(crate) connected: watch::Receiver<bool>,
     pub(crate) subscriptions: Arc<Semaphore>,
     pub(crate) max_subscriptions: usize,
+    pub(crate) snapshots: Arc<Semaphore>,
+    pub(crate) interests: Arc<Interests>,
+    pub(crate) named: Arc<NamedStreams>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -123,7 +128,9 @@ impl Feed {
                 })?;
                 Ok(Answered { body, position: position.get(), replayed: true })
             }
-            Answer::Recorded => unreachable!("only the follower submits commits of the registry"),
+            Answer::Kept(..) | Answer::Recorded { .. } => {
+                unreachable!("only commands that make events are submitted here")
+            }
         }
     }
 

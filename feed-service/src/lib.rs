@@ -16,7 +16,10 @@
 //! | `machine.rs` | decide, encode, stage, settle |
 //! | `follower.rs` | follows the registry |
 //! | `filter.rs` | which events a caller gets |
+//! | `terms.rs` | what an event can be found by |
 //! | `subscribe.rs` | the journal as a stream |
+//! | `interests.rs` | who waits for which events |
+//! | `named.rs` | which streams are open under a name |
 //! | `grpc.rs` | one method per RPC |
 //! | `status.rs` | the only place a status is made |
 
@@ -26,9 +29,12 @@ mod domain;
 mod filter;
 mod follower;
 mod grpc;
+mod interests;
 mod machine;
+mod named;
 mod status;
 mod subscribe;
+mod terms;
 mod view;
 
 use std::sync::Arc;
@@ -38,8 +44,8 @@ use hansa_chassis::health::Health;
 use hansa_chassis::server::{ServeError, serve};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{
-    Fault, Journal, OpenError, SegmentJournal, SegmentOptions, Started, Writer, WriterOptions,
-    WriterState,
+    Fault, Journal, OpenError, Reader, SegmentJournal, SegmentOptions, Started, Writer,
+    WriterOptions, WriterState,
 };
 use hansa_proto::pb::FILE_DESCRIPTOR_SET;
 use hansa_view::{View, ViewError};
@@ -51,7 +57,11 @@ pub use config::{Arguments, Config};
 
 use follower::Follower;
 use grpc::Feed;
+use interests::Interests;
 use machine::FeedMachine;
+
+/// Snapshots sent at once: each may keep 16 MiB of what changes meanwhile.
+pub(crate) const MOST_SNAPSHOTS: usize = 16;
 
 /// The gRPC services of the feed, as health knows them.
 pub(crate) const SERVICES: [&str; 3] = [
@@ -107,6 +117,8 @@ pub async fn run(
         health.not_serving(name).await;
     }
     let ending = Shutdown::new();
+    let interests = Arc::new(Interests::default());
+    let looking = tokio::spawn(look(Arc::clone(&interests), reader.clone(), state.clone()));
     let feed = Arc::new(Feed {
         writer: writer.clone(),
         reader,
@@ -116,6 +128,9 @@ pub async fn run(
         connected,
         subscriptions: Arc::new(Semaphore::new(config.max_subscriptions)),
         max_subscriptions: config.max_subscriptions,
+        snapshots: Arc::new(Semaphore::new(MOST_SNAPSHOTS)),
+        interests: Arc::clone(&interests),
+        named: Arc::default(),
         shutdown: ending.clone(),
     });
     let follower = Follower {
@@ -145,6 +160,8 @@ pub async fn run(
     watching.abort();
     following.await?;
     writer.stop().await;
+    // Without a writer nothing more is released, and the look-out ends by itself.
+    looking.await?;
     let failed = match &*state.borrow() {
         WriterState::Failed(why) => Some(Arc::clone(why)),
         _ => None,
@@ -179,6 +196,13 @@ async fn report_and_follow(follower: Follower) {
         follower.health.serving(name).await;
     }
     follower.follow().await;
+}
+
+/// Wakes those who wait for events, once the feed has replayed its journal.
+async fn look(interests: Arc<Interests>, reader: Reader, mut state: watch::Receiver<WriterState>) {
+    if state.wait_for(|state| *state == WriterState::Serving).await.is_ok() {
+        interests.watch(&reader).await;
+    }
 }
 
 /// Passes the end on to everything here: as asked for, or because the writer failed.

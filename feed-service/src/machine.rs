@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use hansa_journal::limits::COMMIT_BYTES;
 use hansa_journal::{Chain, Commit, Decision, Fault, JournalId, Machine, Position, Refused, Slot};
 use hansa_proto::ids::RequestId;
+use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_view::{Staging, View, ViewError};
+use prost::Message as _;
 use tokio::sync::watch;
 
 use crate::codec::{self, Answered, CommitMeta, Origin};
-use crate::domain::{self, Command, Decided, Followed, NewEvent, Rejection, Undecided};
-use crate::view::{self, Lookup};
+use crate::domain::{self, Command, Decided, Followed, Kept, NewEvent, Rejection, Undecided};
+use crate::view::{self, CauseRow, Lookup};
 
 /// A command with what surrounds it.
 #[derive(Clone, Debug)]
@@ -32,10 +35,15 @@ pub(crate) struct Request {
 pub(crate) enum Answer {
     /// It was done, or could be: the event whose body answers it, and the position.
     Done(Box<pb::Event>, Position),
+    /// What becomes, or could become, of a named subscription, and the position.
+    Kept(Kept, Position),
     /// It was done before, in that commit, at that index.
     Replayed(Position, u32),
-    /// A commit of the registry was recorded, or had been.
-    Recorded,
+    /// What follows from the registry was recorded, or had been.
+    Recorded {
+        /// Whether campaigns still run whose network has ended.
+        campaigns_to_close: bool,
+    },
 }
 
 /// How far the registry is followed, and since which position of the feed's own journal.
@@ -85,24 +93,44 @@ impl FeedMachine {
         origin: &Origin<'_>,
         answered: Option<Answered>,
         decided: Decided,
+        room: Room,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        let meta = CommitMeta { answered, followed: decided.followed };
-        let from_registry = meta.followed.is_some();
-        let mut events = codec::place(slot, origin, decided.events);
+        let meta = CommitMeta { answered, followed: decided.followed, kept: None };
+        let following = decided.following.len();
+        let mut events = decided.events;
+        let certain = events.len();
+        events.extend(decided.following);
+        let mut events = codec::place(slot, origin, events);
         let mut draft = codec::encode(self.identity, slot, events.clone(), &meta);
-        if from_registry && !draft.fits() {
-            leave_out_repeated_themes(&mut events);
+        if following > 0 && !draft.fits() {
+            keep_what_fits(&mut events, certain, draft.size());
             draft = codec::encode(self.identity, slot, events.clone(), &meta);
         }
-        if !draft.fits() {
+        if (events.is_empty() && following > 0) || draft.size() > room.bytes() {
             return Err(Refused::TooLarge);
         }
         self.stage(slot, &events, &meta)?;
-        let answer = match from_registry {
-            true => Answer::Recorded,
-            false => Answer::Done(Box::new(events.swap_remove(decided.answer)), slot.position),
+        let answer = match room {
+            Room::Registry => self.recorded()?,
+            _ => Answer::Done(Box::new(events.swap_remove(decided.answer)), slot.position),
         };
         Ok(Decision::Commit { draft, answer })
+    }
+
+    fn recorded(&self) -> Result<Answer, Refused<Rejection>> {
+        let to_close = Lookup(&self.staging).to_close().map_err(view_failed)?;
+        Ok(Answer::Recorded { campaigns_to_close: to_close.is_some() })
+    }
+
+    /// Who the events of a command say they come from.
+    fn caller(&self, request: &Request) -> Result<Caller, Refused<Rejection>> {
+        match request.command {
+            Command::CloseCampaigns => {
+                let to_close = Lookup(&self.staging).to_close().map_err(view_failed)?;
+                Ok(Caller::from(to_close.map(|(_, cause)| cause).unwrap_or_default()))
+            }
+            _ => Ok(Caller::of(request)),
+        }
     }
 
     fn stage(
@@ -133,7 +161,8 @@ impl Machine for FeedMachine {
         if let Some(answer) = self.known(&request)? {
             return Ok(Decision::Answer(answer));
         }
-        let caller = Caller::of(&request);
+        let caller = self.caller(&request)?;
+        let room = Room::of(&request.command);
         let decided = domain::decide(&Lookup(&self.staging), slot, request.command);
         let mut decided = decided.map_err(|undecided| match undecided {
             Undecided::Rejected(rejection) => Refused::Rules(rejection),
@@ -141,11 +170,19 @@ impl Machine for FeedMachine {
                 Refused::Fault(Fault::caused("the view cannot be read", unreadable))
             }
         })?;
-        if decided.events.is_empty() {
-            return Ok(Decision::Answer(Answer::Recorded));
+        if let Some(kept) = decided.kept {
+            let answered = request.request_id.map(|request_id| Answered {
+                request_id,
+                payload_hash: request.payload_hash,
+                event_index: 0,
+            });
+            return self.keep(slot, answered, request.validate_only, kept);
+        }
+        if decided.events.is_empty() && decided.following.is_empty() && decided.followed.is_none() {
+            return self.recorded().map(Decision::Answer);
         }
         let origin = caller.origin();
-        if request.validate_only {
+        if request.validate_only || decided.unchanged {
             let event: NewEvent = decided.events.swap_remove(decided.answer);
             let event = codec::place(slot, &origin, vec![event]).swap_remove(0);
             let checked_at = Position::new(slot.position.get() - 1);
@@ -156,7 +193,7 @@ impl Machine for FeedMachine {
             payload_hash: request.payload_hash,
             event_index: u32::try_from(decided.answer).expect("a commit has few events"),
         });
-        self.commit(slot, &origin, answered, decided)
+        self.commit(slot, &origin, answered, decided, room)
     }
 
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
@@ -203,11 +240,70 @@ impl Machine for FeedMachine {
     }
 }
 
+/// How much of a commit a command may use.
+#[derive(Clone, Copy)]
+enum Room {
+    /// What makes or grows something leaves room for what it takes to close it: an end, a withdrawal, a
+    /// handover to the heir of the network. Otherwise a campaign that fills a commit could never end.
+    Usual,
+    /// What completes or closes something.
+    Closing,
+    /// What follows from the registry.
+    Registry,
+}
+
+impl Room {
+    fn of(command: &Command) -> Room {
+        match command {
+            Command::RecordRegistryCommit(_) | Command::CloseCampaigns => Room::Registry,
+            Command::SignStatement { .. }
+            | Command::RetractStatement { .. }
+            | Command::LeaveCampaign { .. }
+            | Command::EndCampaign { .. } => Room::Closing,
+            _ => Room::Usual,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Room::Usual => COMMIT_BYTES - CLOSING_BYTES,
+            Room::Closing | Room::Registry => COMMIT_BYTES,
+        }
+    }
+}
+
+/// What closing takes at the most: a reason, the themes and countries of another network, and as many
+/// handovers as a campaign can have, each a name, a date and a position.
+const CLOSING_BYTES: usize = 96 * 1024;
+const _: () = assert!(
+    4 * limits::REASON_CHARACTERS
+        + limits::THEMES * (4 * limits::THEME_CHARACTERS + 4)
+        + limits::HANDOVERS * 200
+        + 16 * 1024
+        < CLOSING_BYTES
+);
+
+/// Keeps of the events that each stand for themselves, from `certain` on, as many from the front as fit.
+fn keep_what_fits(events: &mut Vec<pb::Event>, certain: usize, mut size: usize) {
+    while size > COMMIT_BYTES && events.len() > certain {
+        let dropped = events.pop().map_or(0, |event| event.encoded_len());
+        // Without its tag and length, which only makes the estimate of the rest too large.
+        size -= dropped;
+    }
+}
+
 /// Who an event says it comes from.
 struct Caller {
     principal: String,
     request_id: String,
     registry_position: u64,
+}
+
+impl From<CauseRow> for Caller {
+    fn from(cause: CauseRow) -> Caller {
+        let CauseRow { principal, request_id, registry_position } = cause;
+        Caller { principal, request_id, registry_position }
+    }
 }
 
 impl Caller {
@@ -236,17 +332,6 @@ impl Caller {
     }
 }
 
-/// A commit of the registry grows here by what each event repeats. The subjects of the network are the
-/// bulk of it, and the only part that can be had elsewhere; without them the largest commits fit.
-fn leave_out_repeated_themes(events: &mut [pb::Event]) {
-    tracing::warn!(events = events.len(), "events of a large commit are told without themes");
-    for event in events {
-        if matches!(event.body, Some(pb::event::Body::MembershipBody(_))) {
-            event.themes.clear();
-        }
-    }
-}
-
 fn view_failed(error: ViewError) -> Refused<Rejection> {
     Refused::Fault(view_fault(error, "read"))
 }
@@ -254,6 +339,8 @@ fn view_failed(error: ViewError) -> Refused<Rejection> {
 fn view_fault(error: ViewError, doing: &str) -> Fault {
     Fault::caused(format!("cannot {doing} the view"), error)
 }
+
+mod keeping;
 
 #[cfg(test)]
 mod tests;

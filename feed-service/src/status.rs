@@ -6,7 +6,7 @@ use std::time::Duration;
 use hansa_chassis::status::Problem;
 use hansa_journal::{JournalId, Position, ReadError, SubmitError};
 use hansa_proto::violation::Violations;
-use hansa_view::ViewError;
+use hansa_view::{FrozenError, ViewError};
 use tonic::{Code, Status};
 
 use crate::codec::Corrupt;
@@ -20,6 +20,12 @@ pub(crate) fn malformed(violations: Violations) -> Status {
     let message = violations.to_string();
     let fields = violations.into_vec().into_iter().map(|each| (each.field, each.problem));
     Problem::new(Code::InvalidArgument, "MALFORMED", message).field_violations(fields).into_status()
+}
+
+/// There is no such method.
+pub(crate) fn unimplemented(method: &str) -> Status {
+    let message = format!("there is no method {method}");
+    Problem::new(Code::Unimplemented, "UNIMPLEMENTED", message).into_status()
 }
 
 /// There is no such resource.
@@ -56,6 +62,11 @@ pub(crate) fn rejected(rejection: Rejection) -> Status {
         }
         Rejection::RequestIdReused => {
             Problem::new(Code::FailedPrecondition, "REQUEST_ID_REUSED", message)
+        }
+        Rejection::CursorBehind { committed, given } => {
+            Problem::new(Code::FailedPrecondition, "CURSOR_BEHIND", message)
+                .metadata("committed", committed)
+                .metadata("given", given)
         }
         Rejection::RegistryGap { .. } | Rejection::RegistryForeign => {
             Problem::new(Code::Internal, "STORAGE", message)
@@ -109,6 +120,26 @@ pub(crate) fn too_many_streams(limit: usize) -> Status {
         .quota("subscriptions", format!("at most {limit} at once"))
         .retry_after(RETRY_AFTER * 4)
         .into_status()
+}
+
+/// Too many read the present state at once.
+pub(crate) fn too_many_snapshots(limit: usize) -> Status {
+    Problem::new(Code::ResourceExhausted, "STREAM_QUOTA", "too many snapshots are read at once")
+        .quota("snapshots", format!("at most {limit} at once"))
+        .retry_after(RETRY_AFTER * 4)
+        .into_status()
+}
+
+/// The present state cannot be read.
+pub(crate) fn snapshot_failed(error: FrozenError) -> Status {
+    let message = error.to_string();
+    match error {
+        FrozenError::View(error) => view_failed(error),
+        FrozenError::Lost => Problem::new(Code::ResourceExhausted, "SNAPSHOT_LOST", message)
+            .retryable(true)
+            .retry_after(RETRY_AFTER * 4)
+            .into_status(),
+    }
 }
 
 /// Why a cursor is not taken.

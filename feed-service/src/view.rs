@@ -6,39 +6,56 @@
 //!
 //! | key | value | tells |
 //! | --- | --- | --- |
-//! | `n/{network}` | `NetworkRow` | a network of the registry: has it ended, its themes |
-//! | `m/{member}` | `MemberRow` | a member of the registry: is it retired, its country |
-//! | `b/{network}/{member}` | state, `i32` | a membership of the registry |
+//! | `n/{network}` | `NetworkRow` | a network of the registry: what decisions need, and the whole of it |
+//! | `m/{member}` | `MemberRow` | a member of the registry: what decisions need, and the whole of it |
+//! | `b/{network}/{member}` | state, `i32`, then `Membership` | a membership of the registry |
 //! | `s/{statement}` | `hansa.feed.v1.Statement` | a statement; its `signature_count` is at `sc/` |
 //! | `sn/{network}/{statement}` | empty | statements a network issued |
 //! | `sm/{member}/{statement}` | empty | statements a member issued or signed |
 //! | `g/{statement}/{member}` | `hansa.feed.v1.Signature` | a signature |
 //! | `sc/{statement}` | `i64` | signatures of a statement |
-//! | `c/{campaign}` | `hansa.feed.v1.Campaign` | a campaign; its `participant_count` is at `pc/` |
-//! | `cn/{network}/{campaign}` | empty | campaigns of a network |
-//! | `cm/{member}/{campaign}` | empty | campaigns a member leads, takes or took part in |
+//! | `c/{campaign}` | `hansa.feed.v1.Campaign` | a campaign; its `participant_count` is at `pc/`, its `statements` at `cs/` |
+//! | `cn/{network}/{campaign}` | empty | campaigns a network runs, or ran to their end |
+//! | `cr/{network}/{campaign}` | empty | those of them that run |
+//! | `cm/{member}/{campaign}` | empty | campaigns a member leads or led, takes or took part in |
+//! | `cs/{campaign}/{position}/{statement}` | empty | statements of a campaign, and since when; 20 digits |
+//! | `due/{network}` | `CauseRow` | a network that has ended while campaigns of it still run |
 //! | `p/{campaign}/{member}` | `hansa.feed.v1.Participation` | a participation, also one that ended |
 //! | `pc/{campaign}` | `i64` | members that take part now, leads not counted |
 //! | `req/{request_id}` | `RequestRow` | which event answers a request |
+//! | `u/{subscription}` | `hansa.feed.v1.Subscription` | a named subscription, without its lag |
+//! | `ix` | count, bytes | events there are |
+//! | `ip/{block}` | places | where the events of a block of numbers stand |
+//! | `it/{axis}/{value}` | count, bytes, last block | numbers of the events that have a value |
+//! | `ib/{axis}/{value}\0{block}` | numbers | its full blocks |
 //! | `followed` | place | how far the registry is followed |
 //!
 //! | file | answers |
 //! | --- | --- |
 //! | `fold.rs` | what a commit writes |
+//! | `campaigns.rs` | what it writes of campaigns, their statements, and the networks that run them |
 //! | `lookup.rs` | what decisions and queries read |
+//! | `index.rs` | which events have a value on an axis of a filter |
+//! | `search.rs` | which events match a filter |
+//! | `state.rs` | the present state as a snapshot tells it |
 //! | `keys.rs` | how keys are made |
 
+mod campaigns;
 mod fold;
+pub(crate) mod index;
 mod keys;
 mod lookup;
+pub(crate) mod search;
+pub(crate) mod state;
 
 pub(crate) use fold::fold;
 pub(crate) use lookup::Lookup;
 
+use hansa_proto::pb::common::v1 as common;
 use prost::Message;
 
 /// Format of the keys and values. Another number: the view is rebuilt.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 /// What is kept of a network of the registry.
 #[derive(Clone, PartialEq, Message)]
@@ -47,6 +64,25 @@ struct NetworkRow {
     ended: bool,
     #[prost(string, repeated, tag = "2")]
     themes: Vec<String>,
+    #[prost(message, optional, tag = "3")]
+    ended_on: Option<common::PartialDate>,
+    /// Resource name; empty: it did not merge.
+    #[prost(string, tag = "4")]
+    merged_into: String,
+    /// The network, as the registry last told it.
+    #[prost(bytes = "vec", tag = "15")]
+    told: Vec<u8>,
+}
+
+/// What caused a network to end: the events that still follow from it say the same.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CauseRow {
+    #[prost(string, tag = "1")]
+    pub(crate) principal: String,
+    #[prost(string, tag = "2")]
+    pub(crate) request_id: String,
+    #[prost(uint64, tag = "3")]
+    pub(crate) registry_position: u64,
 }
 
 /// What is kept of a member of the registry.
@@ -57,6 +93,9 @@ struct MemberRow {
     /// ISO 3166-1 alpha-2; empty: none.
     #[prost(string, tag = "2")]
     country: String,
+    /// The member, as the registry last told it.
+    #[prost(bytes = "vec", tag = "15")]
+    told: Vec<u8>,
 }
 
 /// Which event answers a request.

@@ -7,7 +7,8 @@ use hansa_journal::Slot;
 use hansa_proto::country::Country;
 use hansa_proto::date::PartialDate;
 use hansa_proto::feed::{
-    Campaign, CampaignState, Evaluation, EventKind, Milestone, Outcome, Participation, StatementState,
+    Campaign, CampaignState, Evaluation, EventKind, Milestone, Outcome, Participation,
+    StatementState,
 };
 use hansa_proto::ids::{CampaignId, MemberId, StatementId};
 use hansa_proto::limits;

@@ -24,8 +24,7 @@ const MERGERS: usize = 100;
 pub(super) fn close(state: &dyn State, slot: Slot) -> Result<Decided, Undecided> {
     let mut decided = Decided::events(Vec::new());
     if let Some(network) = state.network_to_close()? {
-        decided.following =
-            closings(&Known::new(state), slot, &network, limits::COMMIT_CHANGES)?;
+        decided.following = closings(&Known::new(state), slot, &network, limits::COMMIT_CHANGES)?;
     }
     Ok(decided)
 }

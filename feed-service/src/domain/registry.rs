@@ -9,9 +9,7 @@ use hansa_proto::date::PartialDate;
 use hansa_proto::feed::EventKind;
 use hansa_proto::ids::{MemberId, NetworkId};
 use hansa_proto::limits;
-use hansa_proto::registry::{
-    ChangeKind, Member, Membership, Network, NetworkState, RelationKind,
-};
+use hansa_proto::registry::{ChangeKind, Member, Membership, Network, NetworkState, RelationKind};
 
 use super::{
     Body, Decided, NetworkFacts, NewEvent, Rejection, State, Undecided, Unreadable, closing,

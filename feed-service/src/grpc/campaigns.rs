@@ -303,13 +303,8 @@ fn end(message: pb::EndCampaignRequest, violations: &mut Violations) -> Option<C
 
 fn change_leads(message: pb::ChangeLeadsRequest, violations: &mut Violations) -> Option<Command> {
     let campaign = read::name(&message.name, "name", CampaignId::parse, violations);
-    let leads = read::distinct_names(
-        message.leads,
-        "leads",
-        limits::LEADS,
-        MemberId::parse,
-        violations,
-    );
+    let leads =
+        read::distinct_names(message.leads, "leads", limits::LEADS, MemberId::parse, violations);
     let occurred_at = read::date(message.occurred_at, "occurred_at", violations);
     let etag = message.etag;
     Some(Command::ChangeLeads { campaign: campaign?, leads, occurred_at, etag })

@@ -111,6 +111,48 @@ impl FeedService for Events {
             registry_connected: *self.0.connected.borrow(),
         }))
     }
+
+    async fn explain_subscription(
+        &self,
+        _request: Request<pb::ExplainSubscriptionRequest>,
+    ) -> Result<Response<pb::ExplainSubscriptionResponse>, Status> {
+        Err(status::unimplemented("ExplainSubscription"))
+    }
+
+    async fn create_subscription(
+        &self,
+        _request: Request<pb::CreateSubscriptionRequest>,
+    ) -> Result<Response<pb::CreateSubscriptionResponse>, Status> {
+        Err(status::unimplemented("CreateSubscription"))
+    }
+
+    async fn get_subscription(
+        &self,
+        _request: Request<pb::GetSubscriptionRequest>,
+    ) -> Result<Response<pb::GetSubscriptionResponse>, Status> {
+        Err(status::unimplemented("GetSubscription"))
+    }
+
+    async fn list_subscriptions(
+        &self,
+        _request: Request<pb::ListSubscriptionsRequest>,
+    ) -> Result<Response<pb::ListSubscriptionsResponse>, Status> {
+        Err(status::unimplemented("ListSubscriptions"))
+    }
+
+    async fn delete_subscription(
+        &self,
+        _request: Request<pb::DeleteSubscriptionRequest>,
+    ) -> Result<Response<pb::DeleteSubscriptionResponse>, Status> {
+        Err(status::unimplemented("DeleteSubscription"))
+    }
+
+    async fn commit_cursor(
+        &self,
+        _request: Request<pb::CommitCursorRequest>,
+    ) -> Result<Response<pb::CommitCursorResponse>, Status> {
+        Err(status::unimplemented("CommitCursor"))
+    }
 }
 
 /// Where a page begins: the event it begins with, and the newest commit of the whole list.

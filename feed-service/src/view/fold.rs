@@ -9,8 +9,9 @@ use hansa_view::{Staging, ViewError};
 use pb::event::Body;
 use prost::Message;
 
-use super::{Lookup, MemberRow, NetworkRow, RequestRow, keys};
+use super::{Lookup, MemberRow, NetworkRow, RequestRow, campaigns, index, keys};
 use crate::codec::{self, CommitMeta};
+use crate::domain::Kept;
 
 /// Stages what a commit writes.
 pub(crate) fn fold(
@@ -21,6 +22,15 @@ pub(crate) fn fold(
 ) -> Result<(), ViewError> {
     for event in events {
         fold_event(staging, event)?;
+    }
+    index::add(staging, events)?;
+    match &meta.kept {
+        Some(Kept::Now(subscription)) => {
+            let key = keys::subscription(&subscription.id);
+            staging.put(key, subscription.to_pb().encode_to_vec());
+        }
+        Some(Kept::Deleted(id)) => staging.delete(&keys::subscription(id)),
+        None => {}
     }
     if let Some(answered) = &meta.answered {
         let row = RequestRow {
@@ -41,12 +51,12 @@ fn fold_event(staging: &mut Staging, event: &pb::Event) -> Result<(), ViewError>
         return Err(ViewError::Value(format!("{} has no body", event.name)));
     };
     let folded = match body {
-        Body::NetworkBody(network) => fold_network(staging, network),
+        Body::NetworkBody(network) => return fold_network(staging, event, network),
         Body::MemberBody(member) => fold_member(staging, member),
         Body::MembershipBody(membership) => fold_membership(staging, membership),
-        Body::StatementBody(statement) => fold_statement(staging, statement),
+        Body::StatementBody(statement) => return fold_statement(staging, statement),
         Body::SignatureBody(signature) => return fold_signature(staging, signature),
-        Body::CampaignBody(campaign) => fold_campaign(staging, campaign),
+        Body::CampaignBody(campaign) => return campaigns::fold(staging, event, campaign),
         Body::ParticipationBody(participation) => {
             return fold_participation(staging, participation);
         }
@@ -54,17 +64,36 @@ fn fold_event(staging: &mut Staging, event: &pb::Event) -> Result<(), ViewError>
     folded.map_err(ViewError::Value)
 }
 
-fn fold_network(staging: &mut Staging, network: &registry::Network) -> Result<(), String> {
+fn fold_network(
+    staging: &mut Staging,
+    event: &pb::Event,
+    network: &registry::Network,
+) -> Result<(), ViewError> {
     use registry::NetworkState::{Ended, Merged};
-    let ended = [Ended as i32, Merged as i32].contains(&network.state);
-    let row = NetworkRow { ended, themes: network.themes.clone() };
-    staging.put(keys::network(&NetworkId::parse(&network.name)?), row.encode_to_vec());
-    Ok(())
+    let id = NetworkId::parse(&network.name).map_err(ViewError::Value)?;
+    let merged = network.state == Merged as i32;
+    let ended = merged || network.state == Ended as i32;
+    let mut relations = network.relations.iter().rev();
+    let heir = relations
+        .find(|relation| relation.kind == registry::RelationKind::MergedInto as i32)
+        .filter(|_| merged);
+    let row = NetworkRow {
+        ended,
+        themes: network.themes.clone(),
+        ended_on: network.ended,
+        merged_into: heir.map(|relation| relation.network.clone()).unwrap_or_default(),
+        told: network.encode_to_vec(),
+    };
+    staging.put(keys::network(&id), row.encode_to_vec());
+    match ended {
+        true => campaigns::network_ended(staging, event, &id),
+        false => Ok(()),
+    }
 }
 
 fn fold_member(staging: &mut Staging, member: &registry::Member) -> Result<(), String> {
     let retired = member.state == registry::MemberState::Retired as i32;
-    let row = MemberRow { retired, country: member.country.clone() };
+    let row = MemberRow { retired, country: member.country.clone(), told: member.encode_to_vec() };
     staging.put(keys::member(&MemberId::parse(&member.name)?), row.encode_to_vec());
     Ok(())
 }
@@ -72,18 +101,24 @@ fn fold_member(staging: &mut Staging, member: &registry::Member) -> Result<(), S
 fn fold_membership(staging: &mut Staging, membership: &registry::Membership) -> Result<(), String> {
     let id = MembershipId::parse(&membership.name)?;
     let key = keys::membership(&id.network, &id.member);
-    staging.put(key, membership.state.to_be_bytes().to_vec());
+    let mut value = membership.state.to_be_bytes().to_vec();
+    membership.encode_raw(&mut value);
+    staging.put(key, value);
     Ok(())
 }
 
-fn fold_statement(staging: &mut Staging, statement: &pb::Statement) -> Result<(), String> {
-    let id = StatementId::parse(&statement.name)?;
+fn fold_statement(staging: &mut Staging, statement: &pb::Statement) -> Result<(), ViewError> {
+    let id = StatementId::parse(&statement.name).map_err(ViewError::Value)?;
     if !statement.issuer_network.is_empty() {
-        let network = NetworkId::parse(&statement.issuer_network)?;
+        let network = NetworkId::parse(&statement.issuer_network).map_err(ViewError::Value)?;
         staging.put(keys::statement_of_network(&network, &id), Vec::new());
     }
     for member in &statement.issuer_members {
-        staging.put(keys::statement_of_member(&MemberId::parse(member)?, &id), Vec::new());
+        let member = MemberId::parse(member).map_err(ViewError::Value)?;
+        staging.put(keys::statement_of_member(&member, &id), Vec::new());
+    }
+    if Lookup(&*staging).statement_message(&id)?.is_none() {
+        campaigns::statement_published(staging, &id, statement)?;
     }
     staging.put(keys::statement(&id), statement.encode_to_vec());
     Ok(())
@@ -101,19 +136,6 @@ fn fold_signature(staging: &mut Staging, signature: &pb::Signature) -> Result<()
     Ok(())
 }
 
-fn fold_campaign(staging: &mut Staging, campaign: &pb::Campaign) -> Result<(), String> {
-    let id = CampaignId::parse(&campaign.name)?;
-    if !campaign.network.is_empty() {
-        let network = NetworkId::parse(&campaign.network)?;
-        staging.put(keys::campaign_of_network(&network, &id), Vec::new());
-    }
-    for lead in &campaign.leads {
-        staging.put(keys::campaign_of_member(&MemberId::parse(lead)?, &id), Vec::new());
-    }
-    staging.put(keys::campaign(&id), campaign.encode_to_vec());
-    Ok(())
-}
-
 fn fold_participation(
     staging: &mut Staging,
     participation: &pb::Participation,
@@ -123,7 +145,7 @@ fn fold_participation(
     let lookup = Lookup(&*staging);
     let before = lookup.participation_message(&campaign, &member)?;
     let was_active = before.is_some_and(|before| before.active);
-    let leads = lookup.campaign_message(&campaign)?.map(|campaign| campaign.leads);
+    let leads = lookup.campaign_row(&campaign)?.map(|campaign| campaign.leads);
     let counted = !leads.unwrap_or_default().contains(&participation.member);
     let change = i64::from(participation.active) - i64::from(was_active);
     let count = lookup.participants_held(&campaign)? + if counted { change } else { 0 };

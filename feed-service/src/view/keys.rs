@@ -1,9 +1,19 @@
 //! How keys are made: a prefix, then ids with `/` between them.
 
-use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId, SubscriptionId};
+
+use crate::terms::Term;
 
 /// The place in the registry.
 pub(super) const FOLLOWED: &[u8] = b"followed";
+/// How many events there are.
+pub(super) const EVENTS: &[u8] = b"ix";
+/// All networks, members and memberships of the registry.
+pub(super) const NETWORKS: &str = "n/";
+pub(super) const MEMBERS: &str = "m/";
+pub(super) const MEMBERSHIPS: &str = "b/";
+/// All named subscriptions.
+pub(super) const SUBSCRIPTIONS: &str = "u/";
 /// All statements.
 pub(super) const STATEMENTS: &str = "s/";
 /// All campaigns.
@@ -65,6 +75,35 @@ pub(super) fn campaigns_of_network(network: &NetworkId) -> String {
     format!("cn/{}/", network.id())
 }
 
+pub(super) fn campaign_that_runs(network: &NetworkId, id: &CampaignId) -> Vec<u8> {
+    key(&["cr", network.id(), id.id()])
+}
+
+pub(super) fn campaigns_that_run(network: &NetworkId) -> String {
+    format!("cr/{}/", network.id())
+}
+
+pub(super) fn to_close(network: &NetworkId) -> Vec<u8> {
+    key(&["due", network.id()])
+}
+
+/// All networks to close.
+pub(super) const TO_CLOSE: &str = "due/";
+
+/// Statements of a campaign stand in the order in which they came to it.
+pub(super) fn statement_of_campaign(
+    campaign: &CampaignId,
+    position: u64,
+    id: &StatementId,
+) -> Vec<u8> {
+    let position = format!("{position:020}");
+    key(&["cs", campaign.id(), &position, id.id()])
+}
+
+pub(super) fn statements_of_campaign(campaign: &CampaignId) -> String {
+    format!("cs/{}/", campaign.id())
+}
+
 pub(super) fn campaign_of_member(member: &MemberId, id: &CampaignId) -> Vec<u8> {
     key(&["cm", member.id(), id.id()])
 }
@@ -87,6 +126,32 @@ pub(super) fn participant_count(id: &CampaignId) -> Vec<u8> {
 
 pub(super) fn request(request_id: &str) -> Vec<u8> {
     key(&["req", request_id])
+}
+
+pub(super) fn subscription(id: &SubscriptionId) -> Vec<u8> {
+    key(&["u", id.id()])
+}
+
+/// A block of the places of all events.
+pub(super) fn places(block: u64) -> Vec<u8> {
+    numbered(b"ip/".to_vec(), block)
+}
+
+/// The list of a term. A theme may hold anything but a zero byte, so nothing comes after it here.
+pub(super) fn list(term: &Term) -> Vec<u8> {
+    key(&["it", term.axis.letter(), &term.value])
+}
+
+/// A full block of the list of a term.
+pub(super) fn list_block(term: &Term, block: u64) -> Vec<u8> {
+    let mut key = key(&["ib", term.axis.letter(), &term.value]);
+    key.push(0);
+    numbered(key, block)
+}
+
+fn numbered(mut key: Vec<u8>, number: u64) -> Vec<u8> {
+    key.extend(number.to_be_bytes());
+    key
 }
 
 fn key(parts: &[&str]) -> Vec<u8> {

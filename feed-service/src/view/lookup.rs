@@ -1,15 +1,19 @@
 //! What decisions and queries read: rows by key, pages by prefix. The same code reads the settled view
 //! and a view with staged changes on top.
 
+use hansa_journal::limits::COMMIT_BYTES;
 use hansa_proto::country::Country;
-use hansa_proto::feed::{Campaign, Participation, Statement};
-use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::date::PartialDate;
+use hansa_proto::feed::{Campaign, Participation, Statement, Subscription};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId, SubscriptionId};
+use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::registry::MembershipState;
+use hansa_proto::violation::Violations;
 use hansa_view::{Keys, ViewError};
 use prost::Message;
 
-use super::{MemberRow, NetworkRow, RequestRow, keys};
+use super::{CauseRow, MemberRow, NetworkRow, RequestRow, keys};
 use crate::codec;
 use crate::domain::{Followed, MemberFacts, NetworkFacts, State, Unreadable};
 
@@ -42,7 +46,7 @@ impl<K: Keys> Lookup<'_, K> {
 
     pub(crate) fn network_facts(&self, id: &NetworkId) -> Result<Option<NetworkFacts>, ViewError> {
         let row: Option<NetworkRow> = self.row(&keys::network(id))?;
-        Ok(row.map(|row| NetworkFacts { ended: row.ended, themes: row.themes }))
+        row.map(facts).transpose()
     }
 
     pub(crate) fn member_facts(&self, id: &MemberId) -> Result<Option<MemberFacts>, ViewError> {
@@ -64,8 +68,8 @@ impl<K: Keys> Lookup<'_, K> {
         let Some(bytes) = self.0.get(&keys::membership(network, member))? else {
             return Ok(None);
         };
-        let number = bytes.try_into().map(i32::from_be_bytes);
-        let number = number.map_err(|_| damaged("a membership has not four bytes"))?;
+        let number = bytes.first_chunk().copied().map(i32::from_be_bytes);
+        let number = number.ok_or_else(|| damaged("a membership has no state"))?;
         let state = MembershipState::from_pb(number);
         state.map(Some).ok_or_else(|| damaged("a membership has an unknown state"))
     }
@@ -87,11 +91,68 @@ impl<K: Keys> Lookup<'_, K> {
         &self,
         id: &CampaignId,
     ) -> Result<Option<pb::Campaign>, ViewError> {
-        let Some(campaign) = self.row::<pb::Campaign>(&keys::campaign(id))? else {
+        let Some(campaign) = self.campaign_row(id)? else {
             return Ok(None);
         };
         let participant_count = self.count(&keys::participant_count(id))?;
-        Ok(Some(pb::Campaign { participant_count, ..campaign }))
+        let statements = self.statements_of_campaign(id)?;
+        Ok(Some(pb::Campaign { participant_count, statements, ..campaign }))
+    }
+
+    /// A campaign as stored, without what other keys hold.
+    pub(super) fn campaign_row(&self, id: &CampaignId) -> Result<Option<pb::Campaign>, ViewError> {
+        self.row(&keys::campaign(id))
+    }
+
+    fn statements_of_campaign(&self, id: &CampaignId) -> Result<Vec<String>, ViewError> {
+        let prefix = keys::statements_of_campaign(id);
+        let entries = self.0.scan(prefix.as_bytes(), None, limits::CAMPAIGN_STATEMENTS)?;
+        let mut statements = Vec::with_capacity(entries.len());
+        for (key, _) in entries {
+            let key = std::str::from_utf8(&key).map_err(damaged)?;
+            let (_, statement) = key.rsplit_once('/').ok_or_else(|| damaged("no statement"))?;
+            statements.push(StatementId::from_id(statement).map_err(damaged)?.to_string());
+        }
+        Ok(statements)
+    }
+
+    /// Whether a campaign of this network runs.
+    pub(super) fn runs_a_campaign(&self, network: &NetworkId) -> Result<bool, ViewError> {
+        let prefix = keys::campaigns_that_run(network);
+        Ok(!self.0.scan(prefix.as_bytes(), None, 1)?.is_empty())
+    }
+
+    /// A network that has ended while campaigns of it still run, and what caused it.
+    pub(crate) fn to_close(&self) -> Result<Option<(NetworkId, CauseRow)>, ViewError> {
+        let prefix = keys::TO_CLOSE;
+        let first = self.0.scan(prefix.as_bytes(), None, 1)?.pop();
+        let Some((key, value)) = first else { return Ok(None) };
+        let id = std::str::from_utf8(&key[prefix.len()..]).map_err(damaged)?;
+        let id = NetworkId::from_id(id).map_err(damaged)?;
+        Ok(Some((id, CauseRow::decode(value.as_slice()).map_err(damaged)?)))
+    }
+
+    /// Campaigns of a network that run: no more than `limit`, nor many more than a commit could hold.
+    fn campaigns_that_run(
+        &self,
+        network: &NetworkId,
+        limit: usize,
+    ) -> Result<Vec<pb::Campaign>, ViewError> {
+        let prefix = keys::campaigns_that_run(network);
+        let mut campaigns = Vec::new();
+        let mut bytes = 0;
+        for (key, _) in self.0.scan(prefix.as_bytes(), None, limit)? {
+            if bytes > COMMIT_BYTES {
+                break;
+            }
+            let id = std::str::from_utf8(&key[prefix.len()..]).map_err(damaged)?;
+            let id = CampaignId::from_id(id).map_err(damaged)?;
+            let campaign = self.campaign_message(&id)?;
+            let campaign = campaign.ok_or_else(|| damaged("a campaign that runs is missing"))?;
+            bytes += campaign.encoded_len();
+            campaigns.push(campaign);
+        }
+        Ok(campaigns)
     }
 
     pub(super) fn signature_message(
@@ -121,6 +182,24 @@ impl<K: Keys> Lookup<'_, K> {
     /// Which event answers a request, when it was made before.
     pub(crate) fn request(&self, request_id: &str) -> Result<Option<RequestRow>, ViewError> {
         self.row(&keys::request(request_id))
+    }
+
+    /// A named subscription.
+    pub(crate) fn named(&self, id: &SubscriptionId) -> Result<Option<Subscription>, ViewError> {
+        let message = self.row::<pb::Subscription>(&keys::subscription(id))?;
+        message.map(Subscription::from_stored).transpose().map_err(damaged)
+    }
+
+    /// Named subscriptions by name.
+    pub(crate) fn all_named(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Rows<Subscription>, ViewError> {
+        self.page(keys::SUBSCRIPTIONS, after, limit, |_, value| {
+            let message = pb::Subscription::decode(value).map_err(damaged)?;
+            Subscription::from_stored(message).map_err(damaged)
+        })
     }
 
     /// How far the registry is followed.
@@ -216,6 +295,18 @@ impl<K: Keys> Lookup<'_, K> {
     }
 }
 
+fn facts(row: NetworkRow) -> Result<NetworkFacts, ViewError> {
+    let mut violations = Violations::default();
+    let date = |date| PartialDate::parse(date, "ended_on", &mut violations);
+    let ended_on = row.ended_on.and_then(date);
+    violations.finish().map_err(damaged)?;
+    let merged_into = match row.merged_into.as_str() {
+        "" => None,
+        name => Some(NetworkId::parse(name).map_err(damaged)?),
+    };
+    Ok(NetworkFacts { ended: row.ended, ended_on, merged_into, themes: row.themes })
+}
+
 fn damaged(problem: impl ToString) -> ViewError {
     ViewError::Value(problem.to_string())
 }
@@ -270,6 +361,24 @@ impl<K: Keys> State for Lookup<'_, K> {
     ) -> Result<Option<Participation>, Unreadable> {
         let message = self.participation_message(id, member).map_err(unreadable)?;
         message.map(Participation::from_stored).transpose().map_err(unreadable)
+    }
+
+    fn running_campaigns(
+        &self,
+        network: &NetworkId,
+        limit: usize,
+    ) -> Result<Vec<Campaign>, Unreadable> {
+        let messages = self.campaigns_that_run(network, limit).map_err(unreadable)?;
+        let campaigns = messages.into_iter().map(Campaign::from_stored);
+        campaigns.collect::<Result<_, _>>().map_err(unreadable)
+    }
+
+    fn network_to_close(&self) -> Result<Option<NetworkId>, Unreadable> {
+        Ok(self.to_close().map_err(unreadable)?.map(|(network, _)| network))
+    }
+
+    fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Unreadable> {
+        self.named(id).map_err(unreadable)
     }
 
     fn followed(&self) -> Result<Option<Followed>, Unreadable> {

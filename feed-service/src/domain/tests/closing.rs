@@ -111,7 +111,8 @@ fn the_outcome_is_not_known_and_the_date_is_the_networks() {
 #[test]
 fn one_that_was_handed_over_too_often_ends() {
     let mut state = state();
-    let handover = hansa_proto::feed::Handover { from_network: None, occurred_at: None, position: 1 };
+    let handover =
+        hansa_proto::feed::Handover { from_network: None, occurred_at: None, position: 1 };
     state.campaigns.get_mut("c").unwrap().handovers = vec![handover; limits::HANDOVERS];
     let told = followings(&state, vec![change("n", MERGED, "heir")]);
     let kinds: Vec<_> = told.iter().map(|(kind, ..)| *kind).collect();

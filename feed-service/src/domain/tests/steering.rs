@@ -125,44 +125,61 @@ fn what_stands_against_it_is_told_at_once() {
     let campaign = full.campaigns.get_mut("c").unwrap();
     campaign.statements = vec![statement_id("s"); limits::CAMPAIGN_STATEMENTS];
     campaign.evaluations = vec![evaluation(None); limits::EVALUATIONS];
-    let handover = hansa_proto::feed::Handover { from_network: None, occurred_at: None, position: 1 };
+    let handover =
+        hansa_proto::feed::Handover { from_network: None, occurred_at: None, position: 1 };
     campaign.handovers = vec![handover; limits::HANDOVERS];
     let mut without_network = state();
     without_network.campaigns.get_mut("c").unwrap().network = None;
     let table: [(&Facts, Command, Vec<(Rule, &str)>); 14] = [
-        (&full, change_leads("past", &["none", "gone"], ""), vec![
-            (Rule::CampaignEnded, "campaigns/past"),
-            (Rule::MemberRetired, "members/gone"),
-            (Rule::MemberUnknown, "members/none"),
-        ]),
+        (
+            &full,
+            change_leads("past", &["none", "gone"], ""),
+            vec![
+                (Rule::CampaignEnded, "campaigns/past"),
+                (Rule::MemberRetired, "members/gone"),
+                (Rule::MemberUnknown, "members/none"),
+            ],
+        ),
         (&without_network, change_leads("c", &[], ""), vec![(Rule::SourceMissing, "campaigns/c")]),
         (&full, evaluate("c", None, ""), vec![(Rule::LimitReached, "campaigns/c")]),
         (&full, attach("c", "free", ""), vec![(Rule::LimitReached, "campaigns/c")]),
         (&full, publish(statement("new"), &[]), vec![(Rule::LimitReached, "campaigns/c")]),
         (&full, correct("s", statement("new"), ""), vec![(Rule::LimitReached, "campaigns/c")]),
-        (&full, attach("past", "none", ""), vec![
-            (Rule::CampaignEnded, "campaigns/past"),
-            (Rule::StatementUnknown, "statements/none"),
-        ]),
+        (
+            &full,
+            attach("past", "none", ""),
+            vec![
+                (Rule::CampaignEnded, "campaigns/past"),
+                (Rule::StatementUnknown, "statements/none"),
+            ],
+        ),
         // A statement belongs to one campaign at most.
-        (&full, attach("past", "s", ""), vec![
-            (Rule::CampaignEnded, "campaigns/past"),
-            (Rule::LimitReached, "statements/s"),
-        ]),
-        (&full, attach("past", "closed", ""), vec![
-            (Rule::CampaignEnded, "campaigns/past"),
-            (Rule::LimitReached, "statements/closed"),
-            (Rule::StatementClosed, "statements/closed"),
-        ]),
+        (
+            &full,
+            attach("past", "s", ""),
+            vec![(Rule::CampaignEnded, "campaigns/past"), (Rule::LimitReached, "statements/s")],
+        ),
+        (
+            &full,
+            attach("past", "closed", ""),
+            vec![
+                (Rule::CampaignEnded, "campaigns/past"),
+                (Rule::LimitReached, "statements/closed"),
+                (Rule::StatementClosed, "statements/closed"),
+            ],
+        ),
         (&full, hand_over("c", "other", ""), vec![(Rule::LimitReached, "campaigns/c")]),
-        (&full, hand_over("c", "none", ""), vec![
-            (Rule::LimitReached, "campaigns/c"),
-            (Rule::NetworkUnknown, "networks/none"),
-        ]),
+        (
+            &full,
+            hand_over("c", "none", ""),
+            vec![(Rule::LimitReached, "campaigns/c"), (Rule::NetworkUnknown, "networks/none")],
+        ),
         (&without_network, hand_over("c", "over", ""), vec![(Rule::NetworkEnded, "networks/over")]),
-        (&without_network, hand_over("past", "other", ""), vec![
-            (Rule::CampaignEnded, "campaigns/past"),
-        ]),
+        (
+            &without_network,
+            hand_over("past", "other", ""),
+            vec![(Rule::CampaignEnded, "campaigns/past")],
+        ),
         (&full, hand_over("past", "n", ""), vec![(Rule::CampaignEnded, "campaigns/past")]),
     ];
     for (state, command, expected) in table {

@@ -1,0 +1,87 @@
+//! How a live subscription waits, and for what: one that takes everything for the next commit, one with
+//! a filter for the next commit that concerns it.
+
+use std::sync::Arc;
+
+use hansa_journal::Position;
+use tonic::Status;
+
+use crate::filter::Matcher;
+use crate::grpc::Feed;
+use crate::interests::{Interest, Outlook};
+use crate::status;
+use crate::terms::Term;
+use crate::view::search::{self, Axes};
+
+/// What one subscription waits for.
+pub(super) struct Live {
+    axes: Arc<Axes>,
+    /// Entered when it is live for the first time.
+    interest: Option<Interest>,
+    /// Events that the look-out had seen when it was asked last.
+    seen_events: u64,
+}
+
+/// What there is for a subscription that has dealt with everything up to a position.
+pub(super) enum Ahead {
+    /// Nothing matches up to here; so many events were passed over.
+    Nothing(Position, usize),
+    /// Something may match after this position.
+    Something(Position),
+}
+
+impl Live {
+    pub(super) fn new(axes: Axes) -> Live {
+        Live { axes: Arc::new(axes), interest: None, seen_events: 0 }
+    }
+
+    /// Enters it with those who wait. False: it is entered already, or waits for everything.
+    pub(super) async fn enter(
+        &mut self,
+        feed: &Feed,
+        matcher: &Arc<Matcher>,
+    ) -> Result<bool, Status> {
+        if self.axes.is_empty() || self.interest.is_some() {
+            return Ok(false);
+        }
+        let axes = Arc::clone(&self.axes);
+        let rarest = feed.query(move |keys| search::rarest(keys, &axes)).await?;
+        let (axis, values) = &self.axes[rarest];
+        let under = values.iter().map(|value| Term { axis: *axis, value: value.clone() }).collect();
+        let matcher = Arc::clone(matcher);
+        let interest = feed.interests.enter(matcher, under, feed.reader.head());
+        self.seen_events = interest.from_events();
+        self.interest = Some(interest);
+        Ok(true)
+    }
+
+    /// What there is after a position.
+    pub(super) fn ahead(&mut self, feed: &Feed, at: Position) -> Result<Ahead, Status> {
+        let Some(interest) = self.interest.as_ref().filter(|interest| at >= interest.from()) else {
+            return Ok(match feed.reader.head() > at {
+                true => Ahead::Something(at),
+                false => Ahead::Nothing(at, 0),
+            });
+        };
+        match interest.outlook(at) {
+            Outlook::Closed => Err(status::not_serving()),
+            Outlook::Something(position) => {
+                Ok(Ahead::Something(Position::new(position.get() - 1).max(at)))
+            }
+            Outlook::Nothing(seen, events) => {
+                let passed_over = events.saturating_sub(self.seen_events);
+                self.seen_events = events;
+                Ok(Ahead::Nothing(seen, usize::try_from(passed_over).unwrap_or(usize::MAX)))
+            }
+        }
+    }
+
+    /// Waits until there may be something after a position.
+    pub(super) async fn wait(&self, feed: &Feed, at: Position) -> Result<(), Status> {
+        match self.interest.as_ref().filter(|interest| at >= interest.from()) {
+            Some(interest) => interest.rung().await,
+            None => feed.reader.beyond(at).await.map_err(|_| status::not_serving())?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! What of the past is read next: commits one after the other, or, for a filter that takes little of
+//! them, only those the index names.
+//!
+//! A subscription that is not read holds what stands here: at most [`READ`] of commits, or one larger
+//! commit, and [`CHOSEN`] positions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hansa_journal::{Commit, Position, ReadLimit};
+use tonic::Status;
+
+use crate::grpc::Feed;
+use crate::status;
+use crate::view::index::Place;
+use crate::view::search::{self, Axes};
+
+/// How much is read at once.
+const READ: ReadLimit = ReadLimit { commits: 128, bytes: 256 * 1024 };
+
+/// Commits chosen at once.
+const CHOSEN: usize = 256;
+
+/// So few commits are sooner read than searched for.
+const NEAR: u64 = 64;
+
+/// When at least one commit in so many matches, they are read one after the other.
+const DENSE: u64 = 4;
+
+/// A commit that was read and not looked at.
+pub(super) struct Unread {
+    pub(super) commit: Commit,
+    /// Events between the commit before it and this one that are known not to match.
+    pub(super) jumped: usize,
+}
+
+/// The past as one subscription reads it.
+pub(super) struct Replay {
+    axes: Arc<Axes>,
+    pub(super) unread: VecDeque<Unread>,
+    chosen: Option<Chosen>,
+    /// Up to here commits are read one after the other.
+    scan_until: Position,
+}
+
+/// Commits with events that match, by the index.
+#[derive(Debug, Default)]
+struct Chosen {
+    commits: VecDeque<(Position, usize)>,
+    /// Nothing but them matches up to here.
+    up_to: Position,
+    /// Events after the last of them up to there.
+    jumped: usize,
+}
+
+/// What there is to look at.
+pub(super) enum Next {
+    /// Commits, in `unread`.
+    Commits,
+    /// Nothing matches up to here; so many events were jumped over.
+    Nothing(Position, usize),
+}
+
+impl Replay {
+    pub(super) fn new(axes: Axes) -> Replay {
+        let scan_until = Position::ORIGIN;
+        Replay { axes: Arc::new(axes), unread: VecDeque::new(), chosen: None, scan_until }
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.unread.is_empty() && self.chosen.is_none()
+    }
+
+    /// Reads on after a position, up to an end that is after it.
+    pub(super) async fn next(
+        &mut self,
+        feed: &Feed,
+        at: Position,
+        end: Position,
+    ) -> Result<Next, Status> {
+        if !self.unread.is_empty() {
+            return Ok(Next::Commits);
+        }
+        let far = end.get() - at.get() > NEAR;
+        if self.chosen.is_none() && far && !self.axes.is_empty() && at >= self.scan_until {
+            self.choose(feed, at, end).await?;
+        }
+        match &mut self.chosen {
+            Some(chosen) if chosen.commits.is_empty() => {
+                let (up_to, jumped) = (chosen.up_to, chosen.jumped);
+                self.chosen = None;
+                return Ok(Next::Nothing(up_to, jumped));
+            }
+            Some(chosen) => self.unread = fetch(feed, chosen).await?,
+            None => self.unread = scan(feed, at, end).await?,
+        }
+        // A long run without a match must not keep others from this thread.
+        tokio::task::yield_now().await;
+        Ok(Next::Commits)
+    }
+
+    /// Asks the index which commits come next.
+    async fn choose(&mut self, feed: &Feed, at: Position, end: Position) -> Result<(), Status> {
+        let axes = Arc::clone(&self.axes);
+        let chosen = feed.query(move |keys| choose(keys, &axes, at, end)).await?;
+        let last = chosen.commits.back().map(|(position, _)| *position);
+        let many = chosen.commits.len() as u64 * DENSE;
+        match last {
+            Some(last) if last.get() - at.get() < many => self.scan_until = last,
+            _ => self.chosen = Some(chosen),
+        }
+        Ok(())
+    }
+}
+
+fn choose(
+    keys: &impl hansa_view::Keys,
+    axes: &Axes,
+    at: Position,
+    end: Position,
+) -> Result<Chosen, hansa_view::ViewError> {
+    let after = |position: Position| Place { position: position.get() + 1, index: 0 };
+    let from = search::number_at(keys, after(at))?;
+    let last = search::number_at(keys, after(end))?;
+    let found = search::forwards(keys, axes, from, last, CHOSEN)?;
+    let (mut chosen, mut passed) = (Chosen { up_to: end, ..Chosen::default() }, from);
+    for (number, place) in found.events {
+        let position = Position::new(place.position);
+        if chosen.commits.back().is_none_or(|(known, _)| *known != position) {
+            chosen.commits.push_back((position, jumped(passed, number)));
+        }
+        passed = number + 1;
+    }
+    let mut until = last;
+    if let Some(more) = found.more.filter(|more| *more < last) {
+        // The commit the search stopped in is looked at whole, now or next time.
+        until = more;
+        let place = search::place_of(keys, more)?;
+        let last_chosen = chosen.commits.back().map_or(at, |(position, _)| *position);
+        chosen.up_to = last_chosen.max(Position::new(place.position.saturating_sub(1)));
+    }
+    chosen.jumped = jumped(passed, until);
+    Ok(chosen)
+}
+
+fn jumped(from: u64, to: u64) -> usize {
+    usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
+}
+
+/// Fetches chosen commits, as many as may be held.
+async fn fetch(feed: &Feed, chosen: &mut Chosen) -> Result<VecDeque<Unread>, Status> {
+    let positions = chosen.commits.iter().map(|(position, _)| *position);
+    let positions = positions.take(READ.commits).collect();
+    let commits = feed.reader.read_at(positions, READ.bytes).await;
+    let commits = commits.map_err(status::journal_failed)?;
+    let jumps = chosen.commits.drain(..commits.len()).map(|(_, jumped)| jumped);
+    Ok(commits.into_iter().zip(jumps).map(|(commit, jumped)| Unread { commit, jumped }).collect())
+}
+
+/// Reads commits one after the other.
+async fn scan(feed: &Feed, at: Position, end: Position) -> Result<VecDeque<Unread>, Status> {
+    let left = usize::try_from(end.get() - at.get()).unwrap_or(READ.commits);
+    let limit = ReadLimit { commits: READ.commits.min(left), ..READ };
+    let commits = feed.reader.read(at, limit).await.map_err(status::journal_failed)?;
+    Ok(commits.into_iter().map(|commit| Unread { commit, jumped: 0 }).collect())
+}

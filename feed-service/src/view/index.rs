@@ -1,0 +1,172 @@
+//! The index of events: which events there are, by number, and which of them a term has.
+//!
+//! Every event has a *number*, from 0, in the order of places. Two kinds of list are kept, both in blocks
+//! of [`BLOCK`]: the places of all events by number, and for each term the numbers of its events. The
+//! last block of a term's list stands in its head row, so that adding an event to a list reads and
+//! writes one key.
+
+use hansa_proto::pb::feed::v1 as pb;
+use hansa_view::{Keys, Staging, ViewError};
+use prost::Message;
+
+use super::keys;
+use crate::terms::{Term, terms};
+
+/// Entries of a block.
+pub(crate) const BLOCK: u64 = 128;
+
+/// The first entry of each head row: count, bytes and last number.
+const HEAD: usize = 24;
+
+/// Where an event stands in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Position of its commit.
+    pub(crate) position: u64,
+    /// Place within it.
+    pub(crate) index: u32,
+}
+
+/// What is known of a list without reading its blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Entries.
+    pub(crate) count: u64,
+    /// Bytes of its events.
+    pub(crate) bytes: u64,
+    last: u64,
+    /// The block that is not full, as differences.
+    open: Vec<u8>,
+}
+
+/// Adds the events of a commit.
+pub(super) fn add(staging: &mut Staging, events: &[pb::Event]) -> Result<(), ViewError> {
+    let Some(first) = events.first() else {
+        return Ok(());
+    };
+    let mut all = head(&*staging, keys::EVENTS)?;
+    for event in events {
+        let (number, bytes) = (all.count, event.encoded_len() as u64);
+        for term in terms(event) {
+            add_to_list(staging, &term, number, bytes)?;
+        }
+        let place = Place { position: first.position, index: event.index };
+        let mut block = staging.get(&keys::places(number / BLOCK))?.unwrap_or_default();
+        block.extend(place.position.to_be_bytes());
+        block.extend(place.index.to_be_bytes());
+        staging.put(keys::places(number / BLOCK), block);
+        all.count += 1;
+        all.bytes += bytes;
+        all.last = number;
+    }
+    staging.put(keys::EVENTS.to_vec(), all.encode());
+    Ok(())
+}
+
+fn add_to_list(
+    staging: &mut Staging,
+    term: &Term,
+    number: u64,
+    bytes: u64,
+) -> Result<(), ViewError> {
+    let key = keys::list(term);
+    let mut head = head(&*staging, &key)?;
+    let base = if head.count.is_multiple_of(BLOCK) { 0 } else { head.last };
+    prost::encoding::encode_varint(number - base, &mut head.open);
+    head.count += 1;
+    head.bytes += bytes;
+    head.last = number;
+    if head.count.is_multiple_of(BLOCK) {
+        let full = std::mem::take(&mut head.open);
+        staging.put(keys::list_block(term, head.count / BLOCK - 1), full);
+    }
+    staging.put(key, head.encode());
+    Ok(())
+}
+
+impl Head {
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD + self.open.len());
+        bytes.extend(self.count.to_be_bytes());
+        bytes.extend(self.bytes.to_be_bytes());
+        bytes.extend(self.last.to_be_bytes());
+        bytes.extend(&self.open);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Head> {
+        let (count, rest) = bytes.split_first_chunk()?;
+        let (held, rest) = rest.split_first_chunk()?;
+        let (last, open) = rest.split_first_chunk()?;
+        Some(Head {
+            count: u64::from_be_bytes(*count),
+            bytes: u64::from_be_bytes(*held),
+            last: u64::from_be_bytes(*last),
+            open: open.to_vec(),
+        })
+    }
+}
+
+fn head(keys: &impl Keys, key: &[u8]) -> Result<Head, ViewError> {
+    match keys.get(key)? {
+        None => Ok(Head::default()),
+        Some(bytes) => Head::decode(&bytes).ok_or_else(|| damaged("the head of a list is short")),
+    }
+}
+
+/// The head of the list of all events: how many there are.
+pub(crate) fn all_events(keys: &impl Keys) -> Result<Head, ViewError> {
+    head(keys, keys::EVENTS)
+}
+
+/// The head of a term's list.
+pub(crate) fn list_head(keys: &impl Keys, term: &Term) -> Result<Head, ViewError> {
+    head(keys, &keys::list(term))
+}
+
+/// The numbers in one block of a term's list.
+pub(super) fn list_block(
+    keys: &impl Keys,
+    term: &Term,
+    head: &Head,
+    block: u64,
+) -> Result<Vec<u64>, ViewError> {
+    if block >= head.count / BLOCK {
+        return numbers(&head.open);
+    }
+    let stored = keys.get(&keys::list_block(term, block))?;
+    numbers(&stored.ok_or_else(|| damaged("a block of a list is missing"))?)
+}
+
+fn numbers(mut bytes: &[u8]) -> Result<Vec<u64>, ViewError> {
+    let mut numbers = Vec::with_capacity(BLOCK as usize);
+    let mut last = 0;
+    while !bytes.is_empty() {
+        let difference = prost::encoding::decode_varint(&mut bytes);
+        last += difference.map_err(|error| damaged(&error.to_string()))?;
+        numbers.push(last);
+    }
+    Ok(numbers)
+}
+
+/// The places of the events of one block of all.
+pub(super) fn places(keys: &impl Keys, block: u64) -> Result<Vec<Place>, ViewError> {
+    let stored = keys.get(&keys::places(block))?.unwrap_or_default();
+    let (entries, rest) = stored.as_chunks::<12>();
+    if !rest.is_empty() {
+        return Err(damaged("a block of places has a wrong length"));
+    }
+    let place = |entry: &[u8; 12]| {
+        let (position, index) = entry.split_at(8);
+        Some(Place {
+            position: u64::from_be_bytes(position.try_into().ok()?),
+            index: u32::from_be_bytes(index.try_into().ok()?),
+        })
+    };
+    let places: Option<Vec<Place>> = entries.iter().map(place).collect();
+    places.ok_or_else(|| damaged("a place has a wrong length"))
+}
+
+fn damaged(problem: &str) -> ViewError {
+    ViewError::Value(problem.to_owned())
+}
