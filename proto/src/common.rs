@@ -2,7 +2,7 @@
 
 pub use crate::enums::common::{FrontType, NameKind, TargetKind};
 
-pub use crate::reading::{Reading, ReadingValue};
+pub use crate::reading::{Reading, ReadingOf, ReadingValue};
 
 use crate::date::PartialDate;
 use crate::fields::Fields;

@@ -9,7 +9,9 @@ use crate::date::PartialDate;
 use crate::enums::{feed as feed_words, registry as words};
 use crate::fields::Fields;
 use crate::limits::{PART_SOURCES, READING_CHARACTERS, READING_NOTE_CHARACTERS};
+use crate::path::Path;
 use crate::pb::common::v1 as pb;
+use crate::violation::Violations;
 
 /// What a source says of a field that holds something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,39 @@ pub enum ReadingValue {
     Text(String),
 }
 
+/// The message that holds a reading: it says which fields there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadingOf {
+    /// A network.
+    Network,
+    /// A member.
+    Member,
+    /// A term of a membership.
+    Term,
+    /// A statement.
+    Statement,
+    /// A campaign.
+    Campaign,
+}
+
 impl Reading {
+    /// From a message of a request.
+    pub fn parse(
+        message: pb::Reading,
+        of: ReadingOf,
+        field: &str,
+        violations: &mut Violations,
+    ) -> Option<Reading> {
+        let readable = match of {
+            ReadingOf::Network => NETWORK,
+            ReadingOf::Member => MEMBER,
+            ReadingOf::Term => TERM,
+            ReadingOf::Statement => STATEMENT,
+            ReadingOf::Campaign => CAMPAIGN,
+        };
+        read(message, readable, &mut Fields::new(&Path::root(field), violations))
+    }
+
     /// As a message.
     pub fn to_pb(&self) -> pb::Reading {
         let value = match &self.value {

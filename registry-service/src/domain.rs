@@ -98,6 +98,8 @@ pub(crate) trait State {
     fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError>;
     /// The membership of this id.
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError>;
+    /// How many members a network has that are active or suspended.
+    fn active_members(&self, id: &NetworkId) -> Result<u64, StateError>;
     /// Memberships of a network that have not ended, at most `limit`, ordered by member.
     fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError>;
     /// Memberships of a member that have not ended, at most `limit`, ordered by network.

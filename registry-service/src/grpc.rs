@@ -20,7 +20,6 @@ use crate::export;
 use crate::import::Imports;
 use crate::machine::RegistryMachine;
 use crate::query::{Queries, Wait};
-use crate::status;
 pub(crate) use batch::command;
 use write::Written;
 pub(crate) use write::{PRINCIPAL, hash_of};

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use hansa_chassis::status::Problem;
 use hansa_journal::{Position, ReadError, Reader, SubmitError};
+use hansa_proto::limits;
+use hansa_proto::pb::common::v1::{ErrorReason, RuleViolation};
+use hansa_proto::pb::registry::v1::ImportError;
 use hansa_proto::violation::Violations;
 use hansa_view::ViewError;
 use tonic::{Code, Status};
@@ -67,35 +70,93 @@ pub(crate) fn submit(error: SubmitError<Rejection>) -> Status {
 }
 
 fn rejected(rejection: Rejection) -> Status {
-    let message = rejection.to_string();
     match rejection {
-        Rejection::NotFound(target) => not_found(target.sort(), target),
-        Rejection::AlreadyExists(target) => {
-            Problem::new(Code::AlreadyExists, "ALREADY_EXISTS", message)
-                .resource(target.sort(), target.to_string())
-                .into_status()
+        Rejection::InItem { index, rejection } => {
+            problem(*rejection, &format!("items[{index}]: ")).metadata("item", index).into_status()
         }
+        rejection => problem(rejection, "").into_status(),
+    }
+}
+
+/// What is against a command; `place` stands before every text.
+fn problem(rejection: Rejection, place: &str) -> Problem {
+    let message = format!("{place}{rejection}");
+    let reason = reason(&rejection);
+    match rejection {
+        Rejection::NotFound(target) => Problem::new(Code::NotFound, reason, message)
+            .resource(target.sort(), target.to_string()),
+        Rejection::AlreadyExists(target) => Problem::new(Code::AlreadyExists, reason, message)
+            .resource(target.sort(), target.to_string()),
         Rejection::EtagMismatch { expected, actual } => {
-            Problem::new(Code::Aborted, "ETAG_MISMATCH", message)
+            Problem::new(Code::Aborted, reason, message)
                 .metadata("expected", expected)
                 .metadata("actual", actual)
-                .into_status()
         }
-        Rejection::Refused(violations) => violations
-            .into_iter()
-            .fold(
-                Problem::new(Code::FailedPrecondition, "REFUSED", message),
-                |problem, violation| {
-                    let rule = violation.rule.as_str();
-                    problem.precondition(rule, violation.subject, violation.description)
-                },
-            )
-            .into_status(),
-        Rejection::TooLarge { limit } => too_large(limit, message),
-        Rejection::RequestIdReused => {
-            Problem::new(Code::FailedPrecondition, "REQUEST_ID_REUSED", message).into_status()
+        Rejection::Refused(violations) => violations.into_iter().fold(
+            Problem::new(Code::FailedPrecondition, reason, message),
+            |problem, violation| {
+                let description = format!("{place}{}", violation.description);
+                problem.precondition(violation.rule.as_str(), violation.subject, description)
+            },
+        ),
+        Rejection::TooLarge { limit } => {
+            Problem::new(Code::ResourceExhausted, reason, message).metadata("limit", limit)
         }
+        Rejection::RequestIdReused => Problem::new(Code::FailedPrecondition, reason, message),
+        // Batches do not hold batches.
+        Rejection::InItem { rejection, .. } => problem(*rejection, place),
     }
+}
+
+/// The reason of a rejection, as in ErrorInfo.
+fn reason(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::NotFound(_) => "NOT_FOUND",
+        Rejection::AlreadyExists(_) => "ALREADY_EXISTS",
+        Rejection::EtagMismatch { .. } => "ETAG_MISMATCH",
+        Rejection::Refused(_) => "REFUSED",
+        Rejection::TooLarge { .. } => "TOO_LARGE",
+        Rejection::RequestIdReused => "REQUEST_ID_REUSED",
+        Rejection::InItem { rejection, .. } => reason(rejection),
+    }
+}
+
+/// A row of an import that is refused, as its answer tells it.
+pub(crate) fn row_rejected(rejection: Rejection) -> ImportError {
+    let rules = match &rejection {
+        Rejection::Refused(violations) => {
+            let named = |rule: &str| RuleViolation::from_str_name(&format!("RULE_VIOLATION_{rule}"));
+            let rules = violations.iter().filter_map(|violation| named(violation.rule.as_str()));
+            rules.map(i32::from).collect()
+        }
+        _ => Vec::new(),
+    };
+    let error = row_error(reason(&rejection), rejection.to_string());
+    ImportError { rules, ..error }
+}
+
+/// A row of an import that is malformed.
+pub(crate) fn row_malformed(violations: Violations) -> ImportError {
+    let fields = violations.into_vec().into_iter();
+    let fields = fields.map(|violation| violation.to_string()).collect();
+    ImportError { fields, ..row_error("MALFORMED", "the row is malformed".to_owned()) }
+}
+
+/// A row of an import that does not fit into one commit.
+pub(crate) fn row_too_large() -> ImportError {
+    row_error("TOO_LARGE", "what the row would do does not fit into one commit".to_owned())
+}
+
+/// A dry run has more rows than are decided at once.
+pub(crate) fn trial_too_large() -> Status {
+    let (rows, bytes) = (limits::TRIAL_ROWS, limits::TRIAL_BYTES);
+    let message = format!("a dry run decides at most {rows} rows of {bytes} bytes in all");
+    too_large(rows, message)
+}
+
+fn row_error(reason: &str, message: String) -> ImportError {
+    let reason = ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}"));
+    ImportError { reason: reason.map_or(0, i32::from), message, ..ImportError::default() }
 }
 
 fn too_large(limit: usize, message: String) -> Status {
@@ -200,6 +261,11 @@ mod tests {
             (refused(Rejection::Refused(vec![])), Code::FailedPrecondition, "REFUSED"),
             (refused(Rejection::TooLarge { limit: 1 }), Code::ResourceExhausted, "TOO_LARGE"),
             (refused(Rejection::RequestIdReused), Code::FailedPrecondition, "REQUEST_ID_REUSED"),
+            (
+                refused(Rejection::InItem { index: 3, rejection: Box::new(Rejection::RequestIdReused) }),
+                Code::FailedPrecondition,
+                "REQUEST_ID_REUSED",
+            ),
             (SubmitError::QueueFull, Code::ResourceExhausted, "QUEUE_FULL"),
             (SubmitError::TooLarge { limit: 1 }, Code::ResourceExhausted, "TOO_LARGE"),
             (SubmitError::Full, Code::ResourceExhausted, "DISK_FULL"),

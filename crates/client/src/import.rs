@@ -1,4 +1,4 @@
-//! The import of a data set of seven tables.
+//! The import of a data set of nine tables.
 //!
 //! `DataSet::read` parses the files, `plan` turns their rows into calls in the order they happened
 //! (each after what it needs), and `Plan::run` makes them. Nothing a row says is dropped: what has no
@@ -13,11 +13,13 @@
 //! | `import/words.rs` | which word of the files means which word of the contract |
 //! | `import/admission.rs` | what membership rules in words mean for admission |
 //! | `import/networks.rs`, `members.rs`, `memberships.rs`, `relations.rs`, `statements.rs`, `campaigns.rs`, `cooperations.rs` | what a row becomes |
+//! | `import/beside.rs` | what other files say beside a row: readings, places |
 //! | `import/step.rs` | one call, its row and what it needs |
 //! | `import/plan.rs` | the order |
 //! | `import/run.rs` | making the calls, and the report |
 
 mod admission;
+mod beside;
 mod campaigns;
 mod cells;
 mod cooperations;

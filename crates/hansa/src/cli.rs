@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the registry and the feed (the default)
     Up(up::Arguments),
-    /// Import a data set of seven tables, the one built in or one of your own
+    /// Import a data set of nine tables, the one built in or one of your own
     Import(import::Arguments),
     /// Follow the feed: joins, statements and campaigns as they happen
     Tail(Box<tail::Arguments>),

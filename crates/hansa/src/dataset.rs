@@ -1,7 +1,7 @@
 //! The data set that is built in.
 
 /// File names and texts.
-pub(crate) const TEXTS: [(&str, &str); 7] = [
+pub(crate) const TEXTS: [(&str, &str); 9] = [
     ("networks.csv", include_str!("../../../data/networks.csv")),
     ("members.csv", include_str!("../../../data/members.csv")),
     ("memberships.csv", include_str!("../../../data/memberships.csv")),
@@ -9,4 +9,6 @@ pub(crate) const TEXTS: [(&str, &str); 7] = [
     ("statements.jsonl", include_str!("../../../data/statements.jsonl")),
     ("campaigns.jsonl", include_str!("../../../data/campaigns.jsonl")),
     ("cooperations.jsonl", include_str!("../../../data/cooperations.jsonl")),
+    ("readings.csv", include_str!("../../../data/readings.csv")),
+    ("network_places.csv", include_str!("../../../data/network_places.csv")),
 ];

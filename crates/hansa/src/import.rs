@@ -1,4 +1,4 @@
-//! `hansa import`: a data set of seven tables into both services.
+//! `hansa import`: a data set of nine tables into both services.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ Examples:
   hansa import              the data set that is built in
   hansa import my-tables    one of your own";
 
-/// Import a data set of seven tables
+/// Import a data set of nine tables
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {

@@ -1,4 +1,6 @@
-//! Whether a network admits a member who asks to join: every rule of its admission.
+//! Whether a network admits a member who asks to join: every rule of its admission, each of which is
+//! told when it fails. An application that is approved is checked again for what can have changed since.
+//! What a source states (RecordMembership) is recorded whatever the rules say.
 
 use hansa_proto::country::Country;
 use hansa_proto::registry::{
@@ -8,10 +10,11 @@ use hansa_proto::registry::{
 use super::network::has_ended;
 use super::{Rule, Rules};
 
-/// Checks every rule of admission; `present` is the state of the present term, if there is any, and
-/// `asked` what the member asks for.
+/// Checks every rule of admission; `active` is how many members the network has, `present` the state of
+/// the present term, if there is any, and `asked` what the member asks for.
 pub(super) fn check(
     network: &Network,
+    active: u64,
     member: &Member,
     present: Option<MembershipState>,
     asked: &Term,
@@ -21,6 +24,23 @@ pub(super) fn check(
     check_mode(network, present, rules);
     check_first_steps(network, asked, rules);
     check_who(network, member, asked, rules);
+    check_room(network, active, rules);
+}
+
+/// Checks again what can have changed between an application and its approval.
+pub(super) fn check_again(network: &Network, active: u64, member: &Member, rules: &mut Rules) {
+    check_lives(network, member, rules);
+    check_room(network, active, rules);
+}
+
+fn check_room(network: &Network, active: u64, rules: &mut Rules) {
+    let most = u64::try_from(network.admission.max_members).unwrap_or_default();
+    rules.refuse_if(
+        most > 0 && active >= most,
+        Rule::NetworkFull,
+        &network.id,
+        format!("the network takes at most {most} members and has {active}"),
+    );
 }
 
 fn check_lives(network: &Network, member: &Member, rules: &mut Rules) {
@@ -105,7 +125,8 @@ fn check_eligibility(
     let Eligibility { member_kinds, countries, excluded_countries, m49_regions, .. } = eligibility;
     if !member_kinds.is_empty() && !member_kinds.contains(&member.kind) {
         let kind = member.kind.as_str();
-        failed.push((Rule::KindNotEligible, format!("members of kind {kind} cannot belong{to_be}")));
+        failed
+            .push((Rule::KindNotEligible, format!("members of kind {kind} cannot belong{to_be}")));
     }
     let of = |list: &[Country]| member.country.is_some_and(|country| list.contains(&country));
     if of(excluded_countries) || !countries.is_empty() && !of(countries) {

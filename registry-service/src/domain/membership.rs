@@ -80,7 +80,8 @@ pub(super) fn join(
 
     let present = held.as_ref().map(|held| held.state());
     let mut rules = Rules::default();
-    admission::check(&network, &member, present, &join.asked, &mut rules);
+    let active = state.active_members(&network.id)?;
+    admission::check(&network, active, &member, present, &join.asked, &mut rules);
     check_not_yet_a_member(&join.membership, present, true, &mut rules);
     let (kind, term) = joined_term(&network, held.as_ref(), join.asked, join.occurred_at);
     rules.refuse_if(
@@ -227,6 +228,11 @@ pub(super) fn approve(
 ) -> Result<Vec<Change>, Undecided> {
     let held = find(state, &step.membership, step.etag.as_deref())?;
     require_application(&held)?;
+    let network = network::find(state, &held.id.network)?;
+    let member = member::find(state, &held.id.member)?;
+    let mut rules = Rules::default();
+    admission::check_again(&network, state.active_members(&network.id)?, &member, &mut rules);
+    rules.finish()?;
     let term = Term {
         state: MembershipState::Active,
         joined: step.occurred_at,

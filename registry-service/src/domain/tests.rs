@@ -13,6 +13,8 @@ use hansa_proto::registry::{
 use super::*;
 use crate::fixtures::{self, member, network, strict_source, term};
 
+mod admission;
+
 /// A registry in maps.
 #[derive(Clone, Default)]
 struct World {
@@ -33,6 +35,11 @@ impl State for World {
 
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError> {
         Ok(self.memberships.get(id).cloned())
+    }
+
+    fn active_members(&self, id: &NetworkId) -> Result<u64, StateError> {
+        let of = |held: &&Membership| held.id.network == *id && is_active(held.state());
+        Ok(u64::try_from(self.memberships.values().filter(of).count()).unwrap())
     }
 
     fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError> {
@@ -275,66 +282,6 @@ fn a_hundred_terms_are_enough() {
     assert_eq!(world.rules(join()), [Rule::LimitReached]);
     assert_eq!(world.rules(invite()), [Rule::LimitReached]);
     assert_eq!(world.rules(recorded(term(MembershipState::Ended))), [Rule::LimitReached]);
-}
-
-#[test]
-fn every_rule_of_admission_that_fails_is_named_at_once() {
-    let mut world = World::with_network(|it| {
-        it.state = NetworkState::Announced;
-        it.admission.mode = AdmissionMode::Invitation;
-        it.admission.charter_required = true;
-        it.admission.classes = vec![MembershipClass::Full];
-        it.admission.eligibility.member_kinds = vec![MemberKind::Region];
-        it.admission.eligibility.countries = vec![Country::parse("FR").unwrap()];
-        it.admission.eligibility.min_population = 10;
-    });
-    world.members.get_mut(&member_id("m")).unwrap().state = MemberState::Retired;
-    let asked = join_with(|join| join.asked.class = Some(MembershipClass::Observer));
-    assert_eq!(
-        world.rules(asked),
-        [
-            Rule::NetworkNotActive,
-            Rule::MemberRetired,
-            Rule::NotInvited,
-            Rule::CharterNotSigned,
-            Rule::ClassNotOffered,
-            Rule::KindNotEligible,
-            Rule::CountryNotEligible,
-            Rule::PopulationTooSmall,
-        ]
-    );
-}
-
-#[test]
-fn each_rule_of_admission_lets_through_who_meets_it() {
-    let mut world = World::with_network(|it| {
-        it.state = NetworkState::Dormant;
-        it.admission.charter_required = true;
-        it.admission.classes = vec![MembershipClass::Full];
-        it.admission.eligibility.member_kinds = vec![MemberKind::Municipality];
-        it.admission.eligibility.countries = vec![Country::parse("ES").unwrap()];
-        it.admission.eligibility.min_population = 10;
-    });
-    let populations = vec![population(5, "2000"), population(10, "2020"), population(3, "1980")];
-    world.members.get_mut(&member_id("m")).unwrap().populations = populations;
-    let asked = join_with(|join| {
-        join.asked.class = Some(MembershipClass::Full);
-        join.asked.charter_signed = day("2020");
-    });
-    assert_eq!(world.accept(asked), [ChangeKind::MembershipJoined]);
-}
-
-#[test]
-fn the_latest_population_counts() {
-    let mut world = World::with_network(|it| it.admission.eligibility.min_population = 10);
-    let of = |world: &mut World, populations| {
-        world.members.get_mut(&member_id("m")).unwrap().populations = populations;
-    };
-    of(&mut world, vec![population(9, "2020"), population(50, "1990")]);
-    assert_eq!(world.rules(join()), [Rule::PopulationTooSmall]);
-    let undated = Population { as_of: None, ..population(50, "1990") };
-    of(&mut world, vec![population(9, "2020"), undated]);
-    assert_eq!(world.rules(join()), [Rule::PopulationTooSmall]);
 }
 
 #[test]

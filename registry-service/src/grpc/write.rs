@@ -294,6 +294,7 @@ write_request!(JoinNetworkRequest, |request, violations| {
         grade: request.grade,
         representative: request.representative,
         charter_signed: request.charter_signed,
+        council_voted: request.council_voted,
         note: request.note,
         sources: request.sources,
         ..registry::Term::default()

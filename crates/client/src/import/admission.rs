@@ -13,22 +13,30 @@ struct Rule {
     stated: &'static str,
     mode: AdmissionMode,
     charter_required: bool,
+    council_vote_required: bool,
     member_kinds: &'static [MemberKind],
     min_population: i64,
 }
 
 const fn rule(stated: &'static str, mode: AdmissionMode) -> Rule {
-    Rule { stated, mode, charter_required: false, member_kinds: &[], min_population: 0 }
+    Rule {
+        stated,
+        mode,
+        charter_required: false,
+        council_vote_required: false,
+        member_kinds: &[],
+        min_population: 0,
+    }
 }
 
 const fn charter(stated: &'static str, mode: AdmissionMode) -> Rule {
-    Rule { stated, mode, charter_required: true, member_kinds: &[], min_population: 0 }
+    Rule { charter_required: true, ..rule(stated, mode) }
 }
 
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
     // A text that is signed is a charter, and signing it comes first.
-    charter("adoption of the ANVITA charter by vote of the local council is a prerequisite", Open),
+    Rule { council_vote_required: true, ..charter("adoption of the ANVITA charter by vote of the local council is a prerequisite", Open) },
     charter("signature of the declaration", Open),
     charter("signature of the Magna Charta", Open),
     charter("signature of the Palermo Declaration", Open),
@@ -60,6 +68,7 @@ pub(super) fn admission(kind: NetworkKind, stated: &str) -> Option<Admission> {
     Some(Admission {
         mode: rule.mode.into(),
         charter_required: rule.charter_required,
+        council_vote_required: rule.council_vote_required,
         rules_stated: stated.to_owned(),
         eligibility: Some(Eligibility {
             member_kinds: rule.member_kinds.iter().map(|kind| i32::from(*kind)).collect(),

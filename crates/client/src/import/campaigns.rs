@@ -6,20 +6,28 @@ use hansa_proto::pb::feed::v1::{
     Participation,
 };
 
+use super::beside::Beside;
 use super::cells::{Cells, Note, source, target};
 use super::problem::Problems;
 use super::read::{CampaignRow, Row};
 use super::step::{Fact, Kind, Step, Write, campaign_name, member_name, network_name};
 use super::words;
 
-pub(super) fn steps(row: &Row<CampaignRow>, problems: &mut Problems) -> Vec<Step> {
+pub(super) fn steps(
+    row: &Row<CampaignRow>,
+    beside: &Beside<'_>,
+    problems: &mut Problems,
+) -> Vec<Step> {
     let mut cells = Cells { at: &row.at, problems };
     let cell = &row.cells;
     let started = date(&mut cells, "started", &cell.started, &cell.started_precision);
     let ended = date(&mut cells, "ended", &cell.ended, &cell.ended_precision);
     let over = cells.word("status", &cell.status, words::CAMPAIGN_STATUSES).unwrap_or(false);
     let request = LaunchCampaignRequest {
-        campaign: Some(campaign(&mut cells, cell, started, over)),
+        campaign: Some(Campaign {
+            readings: beside.readings(&campaign_name(&cell.campaign_id)),
+            ..campaign(&mut cells, cell, started, over)
+        }),
         participants: participants(cell, started),
         ..Default::default()
     };

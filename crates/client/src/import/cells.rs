@@ -56,6 +56,7 @@ impl Cells<'_> {
     ) -> Option<PartialDate> {
         let written = match text.len() {
             0 => "",
+            _ if text.contains("..") => "interval",
             4 => "year",
             7 => "month",
             _ => "day",
@@ -72,7 +73,9 @@ impl Cells<'_> {
             Err(_) => {
                 self.problem(
                     column,
-                    format!("`{text}` is not a date: write 2018, 2018-09 or 2018-09-26"),
+                    format!(
+                        "`{text}` is not a date: write 2018, 2018-09, 2018-09-26 or 2018..2019-03"
+                    ),
                 );
                 None
             }

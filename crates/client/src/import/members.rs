@@ -8,13 +8,14 @@ use hansa_proto::pb::registry::v1::{
     CreateMemberRequest, ExternalId, ExternalIdScheme, Member, MemberKind, Population,
 };
 
+use super::beside::Beside;
 use super::cells::{Cells, Note, name, official_name, source};
 use super::problem::Problems;
 use super::read::{MemberRow, Row};
 use super::step::{Fact, Kind, Step, Write, member_name};
 use super::words;
 
-pub(super) fn step(row: &Row<MemberRow>, problems: &mut Problems) -> Step {
+pub(super) fn step(row: &Row<MemberRow>, beside: &Beside<'_>, problems: &mut Problems) -> Step {
     let mut cells = Cells { at: &row.at, problems };
     let cell = &row.cells;
     let kind =
@@ -23,8 +24,10 @@ pub(super) fn step(row: &Row<MemberRow>, problems: &mut Problems) -> Step {
     if !cell.geonames_name.is_empty() && cell.geonames_name != cell.name {
         names.push(name(&cell.geonames_name, NameKind::Alias));
     }
+    let name = member_name(&cell.member_id);
     let member = Member {
-        name: member_name(&cell.member_id),
+        readings: beside.readings(&name),
+        name,
         names,
         kind: kind.into(),
         kind_stated: cell.kind.clone(),

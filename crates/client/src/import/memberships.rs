@@ -5,13 +5,14 @@ use hansa_proto::pb::registry::v1::{
     EndReason, MembershipClass, MembershipState, RecordMembershipRequest, Role, Term,
 };
 
+use super::beside::{Beside, term_name};
 use super::cells::{Cells, Note, source, sources_by_address, split};
 use super::problem::Problems;
 use super::read::{MembershipRow, Row};
 use super::step::{Fact, Kind, Step, Write, member_name, network_name};
 use super::words;
 
-pub(super) fn step(row: &Row<MembershipRow>, problems: &mut Problems) -> Step {
+pub(super) fn step(row: &Row<MembershipRow>, beside: &Beside<'_>, problems: &mut Problems) -> Step {
     let mut cells = Cells { at: &row.at, problems };
     let cell = &row.cells;
     let number = term_number(&mut cells, cell);
@@ -38,6 +39,7 @@ pub(super) fn step(row: &Row<MembershipRow>, problems: &mut Problems) -> Step {
         left: dates.left.map(|date| date.to_pb()),
         as_of: dates.as_of.map(|date| date.to_pb()),
         end_reason: end_reason.into(),
+        readings: beside.readings(&term_name(&cell.network_id, &cell.member_id, number)),
         note: note(cell),
         sources: source(&cell.source, &cell.source_url)
             .into_iter()

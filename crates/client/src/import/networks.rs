@@ -7,6 +7,7 @@ use hansa_proto::pb::registry::v1::{
 };
 
 use super::admission::admission;
+use super::beside::Beside;
 use super::cells::{Cells, Note, name, official_name, source, split};
 use super::problem::{At, Problems};
 use super::read::{NetworkRow, RelationRow, Row};
@@ -17,6 +18,7 @@ use super::words::Life;
 pub(super) fn steps(
     row: &Row<NetworkRow>,
     relations: &[Row<RelationRow>],
+    beside: &Beside<'_>,
     problems: &mut Problems,
 ) -> Vec<Step> {
     let mut cells = Cells { at: &row.at, problems };
@@ -26,8 +28,10 @@ pub(super) fn steps(
     let founded = cells.date("founded", &cell.founded, &cell.founded_precision);
     let ended = cells.date("ended", &cell.ended, &cell.ended_precision);
 
+    let name = network_name(&cell.network_id);
     let network = Network {
-        name: network_name(&cell.network_id),
+        readings: beside.readings(&name),
+        name,
         state: match life {
             Life::Announced => NetworkState::Announced.into(),
             Life::Active | Life::Ended | Life::Merged => NetworkState::Active.into(),
@@ -36,6 +40,7 @@ pub(super) fn steps(
         note: note(cell, over),
         ..described(&mut cells, cell)
     };
+    let network = beside.placed(&cell.network_id, network);
     let request = CreateNetworkRequest { network: Some(network), ..Default::default() };
     let create = Write::CreateNetwork(Box::new(request));
     let mut steps = vec![

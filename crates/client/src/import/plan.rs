@@ -7,6 +7,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use hansa_proto::date::PartialDate;
 
+use super::beside::Beside;
 use super::problem::Problems;
 use super::read::DataSet;
 use super::step::{Fact, Kind, Step};
@@ -39,20 +40,25 @@ impl DataSet {
     /// Turns rows into calls. Every row that means nothing is reported, not only the first.
     pub fn plan(&self) -> Result<Plan, Problems> {
         let mut problems = Problems::default();
+        let beside = Beside::of(self, &mut problems);
         let mut steps = Vec::new();
-        steps.extend(self.members.iter().map(|row| members::step(row, &mut problems)));
+        steps.extend(self.members.iter().map(|row| members::step(row, &beside, &mut problems)));
         for row in &self.networks {
-            steps.extend(networks::steps(row, &self.relations, &mut problems));
+            steps.extend(networks::steps(row, &self.relations, &beside, &mut problems));
         }
         steps.extend(self.relations.iter().map(|row| relations::step(row, &mut problems)));
         for row in &self.cooperations {
             steps.extend(cooperations::steps(row, &mut problems));
         }
-        steps.extend(self.memberships.iter().map(|row| memberships::step(row, &mut problems)));
-        for row in &self.campaigns {
-            steps.extend(campaigns::steps(row, &mut problems));
+        for row in &self.memberships {
+            steps.push(memberships::step(row, &beside, &mut problems));
         }
-        steps.extend(self.statements.iter().map(|row| statements::step(row, &mut problems)));
+        for row in &self.campaigns {
+            steps.extend(campaigns::steps(row, &beside, &mut problems));
+        }
+        for row in &self.statements {
+            steps.push(statements::step(row, &beside, &mut problems));
+        }
         // Sorting is stable: of one kind, the order of the files stays.
         steps.sort_by_key(|step| step.kind);
         problems.finish(Plan { steps: ordered(steps) })

@@ -1,4 +1,4 @@
-//! What the seven files look like. Only their form is read here; what the words mean is decided when
+//! What the nine files look like. Only their form is read here; what the words mean is decided when
 //! the import is planned.
 
 use std::collections::HashMap;
@@ -10,8 +10,17 @@ use serde::de::DeserializeOwned;
 use super::problem::{At, Problems};
 
 /// The files of a data set.
-pub const FILES: [&str; 7] =
-    [NETWORKS, MEMBERS, MEMBERSHIPS, RELATIONS, STATEMENTS, CAMPAIGNS, COOPERATIONS];
+pub const FILES: [&str; 9] = [
+    NETWORKS,
+    MEMBERS,
+    MEMBERSHIPS,
+    RELATIONS,
+    STATEMENTS,
+    CAMPAIGNS,
+    COOPERATIONS,
+    READINGS,
+    PLACES,
+];
 
 pub(super) const NETWORKS: &str = "networks.csv";
 pub(super) const MEMBERS: &str = "members.csv";
@@ -20,6 +29,8 @@ pub(super) const RELATIONS: &str = "network_relations.csv";
 pub(super) const STATEMENTS: &str = "statements.jsonl";
 pub(super) const CAMPAIGNS: &str = "campaigns.jsonl";
 pub(super) const COOPERATIONS: &str = "cooperations.jsonl";
+pub(super) const READINGS: &str = "readings.csv";
+pub(super) const PLACES: &str = "network_places.csv";
 
 /// Where a data set comes from.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +71,8 @@ pub struct DataSet {
     pub(super) statements: Vec<Row<StatementRow>>,
     pub(super) campaigns: Vec<Row<CampaignRow>>,
     pub(super) cooperations: Vec<Row<CooperationRow>>,
+    pub(super) readings: Vec<Row<ReadingRow>>,
+    pub(super) places: Vec<Row<PlaceRow>>,
 }
 
 /// A row and where it stands.
@@ -93,6 +106,8 @@ impl DataSet {
             statements: lines(STATEMENTS, text(STATEMENTS), &mut problems),
             campaigns: lines(CAMPAIGNS, text(CAMPAIGNS), &mut problems),
             cooperations: lines(COOPERATIONS, text(COOPERATIONS), &mut problems),
+            readings: table(READINGS, text(READINGS), &mut problems),
+            places: table(PLACES, text(PLACES), &mut problems),
         };
         Ok(problems.finish(data_set)?)
     }
@@ -215,6 +230,8 @@ keyed! {
     StatementRow => statement_id;
     CampaignRow => campaign_id;
     CooperationRow => event_id;
+    ReadingRow => resource, field, value;
+    PlaceRow => network_id;
 }
 
 #[derive(Debug, Deserialize)]
@@ -380,4 +397,26 @@ pub(super) struct CooperationRow {
     pub(super) summary: Option<String>,
     pub(super) source: String,
     pub(super) source_url: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadingRow {
+    pub(super) resource: String,
+    pub(super) field: String,
+    pub(super) value: String,
+    pub(super) value_precision: String,
+    pub(super) note: String,
+    pub(super) source: String,
+    pub(super) source_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceRow {
+    pub(super) network_id: String,
+    pub(super) countries: String,
+    pub(super) m49_regions: String,
+    pub(super) source: String,
+    pub(super) source_url: String,
 }

@@ -3,6 +3,7 @@
 use hansa_proto::pb::common::v1::StatedCount;
 use hansa_proto::pb::feed::v1::{PublishStatementRequest, Signature, Statement, StatementKind};
 
+use super::beside::Beside;
 use super::cells::{Cells, Note, source, target};
 use super::problem::Problems;
 use super::read::{Row, StatementRow};
@@ -11,7 +12,7 @@ use super::step::{
 };
 use super::words;
 
-pub(super) fn step(row: &Row<StatementRow>, problems: &mut Problems) -> Step {
+pub(super) fn step(row: &Row<StatementRow>, beside: &Beside<'_>, problems: &mut Problems) -> Step {
     let mut cells = Cells { at: &row.at, problems };
     let cell = &row.cells;
     let published = cell.published.as_deref().unwrap_or_default();
@@ -20,6 +21,7 @@ pub(super) fn step(row: &Row<StatementRow>, problems: &mut Problems) -> Step {
     let request = PublishStatementRequest {
         statement: Some(Statement {
             published: published.map(|date| date.to_pb()),
+            readings: beside.readings(&statement_name(&cell.statement_id)),
             ..statement(&mut cells, cell)
         }),
         signatures: cell.signatories.iter().map(signature).collect(),

@@ -11,12 +11,13 @@ use hansa_proto::pb::registry::v1::{
 
 use super::admission::admission;
 use super::read::{
-    CAMPAIGNS, COOPERATIONS, DataSet, MEMBERS, MEMBERSHIPS, NETWORKS, RELATIONS, STATEMENTS, Source,
+    CAMPAIGNS, COOPERATIONS, DataSet, MEMBERS, MEMBERSHIPS, NETWORKS, PLACES, READINGS, RELATIONS,
+    STATEMENTS, Source,
 };
 use super::step::{Fact, Kind, Step, Write};
 use super::{Plan, Problems, words};
 
-const TEXTS: [(&str, &str); 7] = [
+const TEXTS: [(&str, &str); 9] = [
     (NETWORKS, include_str!("../../../../data/networks.csv")),
     (MEMBERS, include_str!("../../../../data/members.csv")),
     (MEMBERSHIPS, include_str!("../../../../data/memberships.csv")),
@@ -24,6 +25,8 @@ const TEXTS: [(&str, &str); 7] = [
     (STATEMENTS, include_str!("../../../../data/statements.jsonl")),
     (CAMPAIGNS, include_str!("../../../../data/campaigns.jsonl")),
     (COOPERATIONS, include_str!("../../../../data/cooperations.jsonl")),
+    (READINGS, include_str!("../../../../data/readings.csv")),
+    (PLACES, include_str!("../../../../data/network_places.csv")),
 ];
 
 fn plan() -> Plan {
@@ -266,4 +269,41 @@ fn a_directory_may_hold_some_of_the_files() {
     std::fs::write(directory.path().join(MEMBERS), TEXTS[1].1).unwrap();
     let plan = DataSet::read(Source::Directory(directory.path())).unwrap().plan().unwrap();
     assert_eq!(plan.len(), 593);
+}
+
+#[test]
+fn readings_and_places_become_part_of_what_they_are_about() {
+    use hansa_proto::pb::common::v1::reading::Value;
+    let plan = plan();
+    let icorn = network(&plan, "icorn");
+    let founded: Vec<i32> = icorn
+        .readings
+        .iter()
+        .filter(|reading| reading.field == "founded")
+        .map(|reading| match &reading.value {
+            Some(Value::Date(date)) => date.year,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(founded, [2005, 2006]);
+    assert_eq!(network(&plan, "anvita").countries, ["FR"]);
+    assert_eq!(network(&plan, "iccar-asia-pacific").m49_regions, ["142", "009"]);
+    assert_eq!(membership(&plan, "se-eskilstuna@icorn").readings.len(), 2);
+}
+
+#[test]
+fn a_reading_of_nothing_or_of_the_wrong_type_is_an_error_of_its_row() {
+    let told = |from: &str, to: &str| {
+        let problems = changed(READINGS, from, to);
+        problems.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let unknown = told("networks/c40,", "networks/c41,");
+    assert!(unknown.starts_with("readings.csv:2 (networks/c41 "), "{unknown}");
+    assert!(unknown.contains("is made by no row of the other files"), "{unknown}");
+    let field = told("networks/c40,active_member_count", "networks/c40,members");
+    assert!(field.contains("readings.csv:2") && field.contains("field must be one of"), "{field}");
+    let of_type = told(",97,count,", ",97,,");
+    assert!(of_type.contains("value must be a count"), "{of_type}");
+    let date = told(",2005,year,", ",2005,month,");
+    assert!(date.contains("is not a date of precision `month`"), "{date}");
 }
