@@ -19,10 +19,10 @@ fn data() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../data"))
 }
 
-type Row = BTreeMap<String, String>;
+pub(crate) type Row = BTreeMap<String, String>;
 
 /// The rows of a CSV file, read without any of the import's code.
-fn rows(file: &str) -> Vec<Row> {
+pub(crate) fn rows(file: &str) -> Vec<Row> {
     let mut reader = csv::Reader::from_path(data().join(file)).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }
@@ -50,7 +50,7 @@ async fn import_watched(
 }
 
 /// A world with everything in it, and all of it in the feed.
-async fn imported() -> World {
+pub(crate) async fn imported() -> World {
     let world = World::start().await;
     let report = import(&world).await.unwrap();
     world.feed_follows(report.registry_position).await;

@@ -8,6 +8,7 @@ mod dataset;
 mod errors;
 mod guarantees;
 mod joins;
+mod landscape;
 mod memberships;
 mod plugs;
 mod statements;

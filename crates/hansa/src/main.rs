@@ -10,6 +10,7 @@
 //! | `tail.rs` | `tail`: the feed, followed |
 //! | `browse.rs`, `browse/` | `networks`, `members`, `memberships`, `statements`, `campaigns` |
 //! | `write.rs`, `write/` | `join`, `leave`, `publish`, `launch` |
+//! | `landscape.rs`, `landscape/` | `landscape`: tables, overlaps, company, reach |
 //! | `journal.rs` | `journal verify`, `journal dump` |
 //! | `json.rs`, `json/` | what resources and events look like as JSON |
 //! | `table.rs` | what they look like as tables |
@@ -22,6 +23,7 @@ mod dataset;
 mod import;
 mod journal;
 mod json;
+mod landscape;
 mod output;
 mod table;
 mod tail;

@@ -1,0 +1,128 @@
+//! `hansa-bench world` fills a data directory with a synthetic world; `hansa-bench scale` measures
+//! registries of several sizes and writes a table.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+use hansa_bench::fill::fill;
+use hansa_bench::measure::Load;
+use hansa_bench::scale::{self, measure};
+use hansa_bench::service::Place;
+use hansa_bench::world::{Plan, World};
+
+/// A synthetic world of any size, and what the registry makes of it
+#[derive(Debug, Parser)]
+#[command(name = "hansa-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fill a registry's data directory with a synthetic world
+    World(WorldArguments),
+    /// Measure registries of several sizes, and write a table in Markdown
+    Scale(ScaleArguments),
+}
+
+#[derive(Debug, Args)]
+struct WorldArguments {
+    /// The same seed makes the same world
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many networks
+    #[arg(long, default_value_t = 1_000)]
+    networks: usize,
+    /// How many members
+    #[arg(long, default_value_t = 1_000_000)]
+    members: usize,
+    /// How many memberships
+    #[arg(long, default_value_t = 5_000_000)]
+    memberships: usize,
+    /// The data directory of the registry, which must not run
+    #[arg(long, value_name = "DIRECTORY")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ScaleArguments {
+    /// The same seed makes the same worlds
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many memberships the registries have, each five for a member
+    #[arg(long, value_delimiter = ',', default_values_t = [50_000, 500_000, 5_000_000])]
+    memberships: Vec<usize>,
+    /// How many callers read at once
+    #[arg(long, default_value_t = 8)]
+    callers: usize,
+    /// How many seconds each kind of read is measured
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// The executable of the registry; without it, the one beside this program
+    #[arg(long, value_name = "FILE")]
+    registry_service: Option<PathBuf>,
+    /// Where the data directories are made, and removed again; without it, a temporary directory
+    #[arg(long, value_name = "DIRECTORY")]
+    work: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::World(arguments) => world(arguments).await,
+        Command::Scale(arguments) => scale(arguments).await,
+    }
+}
+
+async fn world(arguments: WorldArguments) -> Result<()> {
+    let WorldArguments { seed, networks, members, memberships, data } = arguments;
+    let world = Arc::new(World::new(Plan { seed, networks, members, memberships }));
+    let running = Place::Here.start(&data).await?;
+    let filled = fill(&running.registry, &world, |rows| {
+        if rows % 100_000 < 512 {
+            note(&format!("{rows} rows"));
+        }
+    })
+    .await?;
+    running.stop().await?;
+    let Plan { networks, members, .. } = world.plan();
+    let memberships = world.memberships();
+    let seconds = filled.took.as_secs_f64();
+    let text = format!("{networks} networks, {members} members, {memberships} memberships");
+    writeln!(std::io::stdout(), "{text} in {seconds:.1} s")?;
+    Ok(())
+}
+
+async fn scale(arguments: ScaleArguments) -> Result<()> {
+    let executable = match arguments.registry_service {
+        Some(executable) => executable,
+        None => std::env::current_exe()?.with_file_name("registry-service"),
+    };
+    let place = Place::Process(executable);
+    let lasting = Duration::from_secs(arguments.seconds);
+    let load = Load { callers: arguments.callers, lasting };
+    let mut measured = Vec::new();
+    for memberships in arguments.memberships {
+        let networks = (memberships / 5_000).clamp(100, 1_000);
+        let plan = Plan { seed: arguments.seed, networks, members: memberships / 5, memberships };
+        let data = match &arguments.work {
+            Some(work) => tempfile::tempdir_in(work),
+            None => tempfile::tempdir(),
+        };
+        let data = data.context("no room to work in")?;
+        note(&format!("{memberships} memberships"));
+        measured.push(measure(&place, plan, load, data.path()).await?);
+    }
+    write!(std::io::stdout(), "{}", scale::table(&measured))?;
+    Ok(())
+}
+
+/// Progress; whether it is read does not matter.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

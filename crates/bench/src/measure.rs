@@ -1,0 +1,162 @@
+//! How long reads take with several callers, and how much memory and disk a registry uses.
+
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hansa_chassis::clock::Stopwatch;
+use hansa_client::Registry;
+use hansa_proto::pb::registry::v1 as pb;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use crate::world::{self, World};
+
+/// Memberships of a page.
+const PAGE: i32 = 100;
+
+/// How long calls of one kind took.
+#[derive(Clone, Copy, Debug)]
+pub struct Latency {
+    /// Calls in a second, of all callers together.
+    pub per_second: f64,
+    /// Half of the calls took at most this long.
+    pub p50: Duration,
+    /// All but one in a hundred took at most this long.
+    pub p99: Duration,
+}
+
+/// Who calls, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// At once.
+    pub callers: usize,
+    /// How long.
+    pub lasting: Duration,
+}
+
+impl Latency {
+    fn of(mut calls: Vec<Duration>, took: Duration) -> Result<Latency> {
+        calls.sort_unstable();
+        let at = |hundredth: usize| calls.get((calls.len() * hundredth / 100).min(calls.len() - 1));
+        let (p50, p99) = at(50).zip(at(99)).context("nothing was called")?;
+        Ok(Latency { per_second: calls.len() as f64 / took.as_secs_f64(), p50: *p50, p99: *p99 })
+    }
+}
+
+/// Calls as long and by as many as the load says.
+async fn under<F>(load: Load, call: impl Fn(StdRng) -> F + Send + Sync + 'static) -> Result<Latency>
+where
+    F: Future<Output = Result<StdRng>> + Send + 'static,
+{
+    let call = Arc::new(call);
+    let whole = Stopwatch::start();
+    let callers: Vec<_> = (0..load.callers as u64)
+        .map(|seed| {
+            let call = Arc::clone(&call);
+            tokio::spawn(async move {
+                let mut random = StdRng::seed_from_u64(seed);
+                let mut calls = Vec::new();
+                while whole.elapsed() < load.lasting {
+                    let one = Stopwatch::start();
+                    random = call(random).await?;
+                    calls.push(one.elapsed());
+                }
+                anyhow::Ok(calls)
+            })
+        })
+        .collect();
+    let mut calls = Vec::new();
+    for caller in callers {
+        calls.extend(caller.await??);
+    }
+    Latency::of(calls, whole.elapsed())
+}
+
+/// Some memberships of a world, to be read again.
+pub fn sample(world: &World, count: usize) -> Vec<String> {
+    let networks = world.plan().networks;
+    let each = count.div_ceil(networks.min(50));
+    let mut random = StdRng::seed_from_u64(1);
+    let mut names = Vec::new();
+    for step in 0..networks.min(50) {
+        let network = step * networks / networks.min(50);
+        let members = world.members_of(network);
+        for _ in 0..each {
+            let member = members[random.random_range(0..members.len())];
+            names.push(world::membership_name(network, member));
+        }
+    }
+    names
+}
+
+/// Reads single memberships, at random.
+pub async fn points(registry: &Registry, names: Arc<Vec<String>>, load: Load) -> Result<Latency> {
+    let client = registry.registry.clone();
+    under(load, move |mut random| {
+        let mut client = client.clone();
+        let name = names[random.random_range(0..names.len())].clone();
+        async move {
+            client.get_membership(pb::GetMembershipRequest { name, ..Default::default() }).await?;
+            Ok(random)
+        }
+    })
+    .await
+}
+
+/// Reads pages of a hundred memberships of networks that have so many, at random.
+pub async fn pages(registry: &Registry, world: &World, load: Load) -> Result<Latency> {
+    let client = registry.registry.clone();
+    let full = world.sizes().iter().take_while(|size| **size >= 100).count().max(1);
+    under(load, move |mut random| {
+        let mut client = client.clone();
+        let network = world::network_name(random.random_range(0..full));
+        async move {
+            let request =
+                pb::ListMembershipsRequest { network, page_size: PAGE, ..Default::default() };
+            client.list_memberships(request).await?;
+            Ok(random)
+        }
+    })
+    .await
+}
+
+/// How long one call takes: the middle of five.
+pub async fn middle<F, T>(call: impl Fn() -> F) -> Result<Duration>
+where
+    F: Future<Output = Result<T, tonic::Status>>,
+{
+    let mut calls = Vec::new();
+    for _ in 0..5 {
+        let stopwatch = Stopwatch::start();
+        call().await?;
+        calls.push(stopwatch.elapsed());
+    }
+    calls.sort_unstable();
+    Ok(calls[2])
+}
+
+/// Bytes of all files in a directory and below.
+pub fn bytes_in(directory: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        bytes += match entry.file_type()?.is_dir() {
+            true => bytes_in(&entry.path())?,
+            false => entry.metadata()?.len(),
+        };
+    }
+    Ok(bytes)
+}
+
+/// Bytes of memory a process holds (Linux: `VmRSS`).
+pub fn resident(process_id: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process_id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+    Ok(kilobytes.parse::<u64>()? * 1024)
+}

@@ -1,0 +1,146 @@
+//! Who meets a member in networks. It walks the memberships of the networks the member belongs to, and
+//! holds a count for everybody it meets.
+
+use std::collections::{BTreeSet, HashMap};
+
+use hansa_proto::ids::{MemberId, NetworkId};
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::violation::Violations;
+use hansa_view::{ReadView, ViewError};
+use prost::Message;
+use tonic::Status;
+
+use super::passes::{Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
+use crate::page::{PAGE_BYTES, PageRequest};
+use crate::query::{Queries, Wait};
+use crate::view;
+
+/// Most networks named of one who is met.
+const NETWORKS_NAMED: usize = 1_000;
+
+/// Whose company is asked for.
+pub(super) struct AskedCompany {
+    member: MemberId,
+    page: PageRequest,
+    continued: Option<Place>,
+}
+
+impl AskedCompany {
+    pub(super) fn parse(request: &pb::ListCoMembersRequest) -> Result<AskedCompany, Violations> {
+        let mut violations = Violations::default();
+        let member = MemberId::parse(&request.member);
+        if let Err(problem) = &member {
+            violations.push("member", problem.clone());
+        }
+        let list = format!("ListCoMembers {}", request.member);
+        let (page, continued) =
+            super::place(request.page_size, &request.page_token, &list, &mut violations);
+        violations.finish()?;
+        let member = member.expect("a name that does not parse is a violation");
+        Ok(AskedCompany { member, page, continued })
+    }
+
+    /// The member asked about.
+    pub(super) fn member(&self) -> &MemberId {
+        &self.member
+    }
+
+    /// A page of them, and the token of the next.
+    pub(super) async fn answer(
+        self,
+        queries: &Queries,
+        wait: Wait,
+        last: &Last<MemberId>,
+    ) -> Result<(Vec<pb::CoMember>, String, u64), Status> {
+        let of = (self.member.clone(), self.continued.as_ref());
+        let pass = || Company::new(self.member.clone());
+        let ranking = last.get(queries, wait, of, pass, Company::rank).await?;
+        let met: Vec<(u64, String)> = ranking
+            .behind(self.continued.as_ref())
+            .take(self.page.size + 1)
+            .map(|(count, id)| (count, id.to_owned()))
+            .collect();
+        let member = self.member.clone();
+        let look = move |keys: &ReadView<'_>| shared_networks(keys, &member, met);
+        let (met, _) = queries.read(wait, look).await?;
+
+        let mut co_members = Vec::new();
+        let mut bytes = 0;
+        let mut end = Vec::new();
+        for (id, co_member) in met {
+            if co_members.len() == self.page.size || bytes > PAGE_BYTES {
+                return Ok((co_members, self.page.token_after(&end), ranking.position));
+            }
+            bytes += co_member.encoded_len();
+            end = ranking.place(co_member.shared_count.unsigned_abs(), &id).to_bytes();
+            co_members.push(co_member);
+        }
+        Ok((co_members, String::new(), ranking.position))
+    }
+}
+
+fn shared_networks(
+    keys: &ReadView<'_>,
+    member: &MemberId,
+    met: Vec<(u64, String)>,
+) -> Result<Vec<(String, pb::CoMember)>, ViewError> {
+    let own: BTreeSet<NetworkId> = networks_of(keys, member)?.into_iter().collect();
+    let co_member = |(count, id): (u64, String)| {
+        let other = MemberId::from_id(&id).map_err(ViewError::Value)?;
+        let theirs = networks_of(keys, &other)?;
+        let shared = theirs.iter().filter(|network| own.contains(network)).take(NETWORKS_NAMED);
+        let row = pb::CoMember {
+            member: other.to_string(),
+            shared_count: view::on_the_wire(count),
+            shared_networks: shared.map(ToString::to_string).collect(),
+        };
+        Ok((id, row))
+    };
+    met.into_iter().map(co_member).collect()
+}
+
+/// Counts whom a member meets, network by network.
+struct Company {
+    member: MemberId,
+    /// Networks still to be walked; absent before the first step.
+    networks: Option<Vec<NetworkId>>,
+    walked: Option<MembersOf>,
+    met: HashMap<MemberId, u64>,
+}
+
+impl Company {
+    fn new(member: MemberId) -> Company {
+        Company { member, networks: None, walked: None, met: HashMap::new() }
+    }
+
+    fn rank(self, position: u64) -> Ranking {
+        let counts = self.met.into_iter().map(|(id, count)| (count, id.id().to_owned()));
+        Ranking::new(position, counts)
+    }
+}
+
+impl Pass for Company {
+    fn step(&mut self, keys: &ReadView<'_>) -> Result<bool, ViewError> {
+        let networks = match &mut self.networks {
+            Some(networks) => networks,
+            None => self.networks.insert(networks_of(keys, &self.member)?),
+        };
+        let walked = match (&mut self.walked, networks.pop()) {
+            (Some(walked), None) => walked,
+            (Some(walked), Some(next)) => {
+                networks.push(next);
+                walked
+            }
+            (None, Some(next)) => self.walked.insert(MembersOf::new(&next)),
+            (None, None) => return Ok(true),
+        };
+        let (members, last) = walked.next(keys, STEP)?;
+        for member in members.into_iter().filter(|member| *member != self.member) {
+            *self.met.entry(member).or_default() += 1;
+        }
+        if last {
+            self.walked = None;
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,1 @@
+//! Tables against a naive recount.

@@ -1,0 +1,236 @@
+//! What the statistics need to know of memberships without walking them: where the members of a network
+//! are, and how many networks each member belongs to.
+//!
+//! | key | value | says |
+//! | --- | --- | --- |
+//! | `spread/{network}/{m49}` | u64 | memberships that are or were, of members of the continent |
+//! | `reach/{member}` | u64 | networks it belongs to now |
+//! | `connected/{reach}/{country}/{member}` | nothing | who belongs to so many; six digits; `-`: no country |
+//! | `total/reach/{reach}/{m49}` | u64 | members that belong to so many; `-`: on no known continent |
+//!
+//! Members that are retired are in `reach` only.
+
+use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::registry::{EndReason, Member, MemberState, Membership, MembershipState};
+use hansa_view::{Keys, Staging, ViewError};
+
+use super::{MEMBERS, SCAN, add, content, memberships_of_member, message_at, number};
+use super::{stored, undecodable};
+use crate::codec;
+use crate::continent::Continent;
+use crate::domain;
+
+/// Prefix of members by how many networks they belong to.
+pub(crate) const CONNECTED: &[u8] = b"connected/";
+const TOTAL_REACH: &[u8] = b"total/reach/";
+
+/// Prefix of the members of all countries that belong to so many networks.
+pub(crate) fn connected(reach: u64) -> Vec<u8> {
+    format!("connected/{reach:06}/").into_bytes()
+}
+
+/// Prefix of the members of a country that belong to so many networks.
+pub(crate) fn connected_of(reach: u64, country: &str) -> Vec<u8> {
+    format!("connected/{reach:06}/{country}/").into_bytes()
+}
+
+fn reach_key(id: &MemberId) -> Vec<u8> {
+    format!("reach/{}", id.id()).into_bytes()
+}
+
+fn spread_of(id: &NetworkId) -> Vec<u8> {
+    format!("spread/{}/", id.id()).into_bytes()
+}
+
+fn spread_key(id: &NetworkId, continent: Continent) -> Vec<u8> {
+    [spread_of(id), continent.m49().into()].concat()
+}
+
+/// Continents on which a network has or had members.
+pub(crate) fn spread(keys: &dyn Keys, id: &NetworkId) -> Result<Vec<Continent>, ViewError> {
+    let mut continents = Vec::new();
+    for continent in Continent::ALL {
+        if number(keys, &spread_key(id, continent))? > 0 {
+            continents.push(continent);
+        }
+    }
+    Ok(continents)
+}
+
+/// How many members there are that belong to so many networks, by continent.
+pub(crate) fn reaches(
+    keys: &dyn Keys,
+) -> Result<Vec<(u64, Option<Continent>, u64)>, ViewError> {
+    let unreadable = || ViewError::Value("a total of members does not say of which".to_owned());
+    let mut reaches = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let entries = keys.scan(TOTAL_REACH, after.as_deref(), SCAN)?;
+        let Some((last, _)) = entries.last() else { return Ok(reaches) };
+        after = Some(last.clone());
+        for (key, value) in &entries {
+            let text = key.strip_prefix(TOTAL_REACH).and_then(|it| std::str::from_utf8(it).ok());
+            let (reach, m49) = text.and_then(|it| it.split_once('/')).ok_or_else(unreadable)?;
+            let reach = reach.parse().map_err(|_| unreadable())?;
+            let continent = Continent::ALL.into_iter().find(|it| it.m49() == m49);
+            let count = super::decoded_number(content(value)?)?;
+            if count > 0 {
+                reaches.push((reach, continent, count));
+            }
+        }
+    }
+}
+
+/// Whether an index entry of a member says that it belongs now.
+pub(crate) fn belongs_now(value: &[u8]) -> Result<bool, ViewError> {
+    match content(value)? {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        _ => Err(ViewError::Value("an index entry has not 1 byte of 0 or 1".to_owned())),
+    }
+}
+
+/// Index entry of a membership, by member.
+pub(super) fn belonging(membership: &Membership) -> Vec<u8> {
+    stored(&[u8::from(belongs(membership))])
+}
+
+fn belongs(membership: &Membership) -> bool {
+    domain::is_active(membership.state())
+}
+
+/// Whether the member belongs or ever did.
+fn belonged(membership: &Membership) -> bool {
+    membership.terms.iter().any(|term| match term.state {
+        MembershipState::Active | MembershipState::Suspended => true,
+        MembershipState::Ended => term.end_reason != Some(EndReason::Rejected),
+        MembershipState::Applied | MembershipState::Invited => false,
+    })
+}
+
+/// What the tallies know of a member that is not retired.
+struct Standing {
+    id: MemberId,
+    reach: u64,
+    country: String,
+    continent: Option<Continent>,
+}
+
+impl Standing {
+    fn of(member: &Member, reach: u64) -> Option<Standing> {
+        (member.state != MemberState::Retired).then(|| Standing {
+            id: member.id.clone(),
+            reach,
+            country: member.country.map_or("-".to_owned(), |country| country.to_string()),
+            continent: continent(member),
+        })
+    }
+
+    fn connected_key(&self) -> Vec<u8> {
+        [connected_of(self.reach, &self.country), self.id.id().into()].concat()
+    }
+
+    fn total_key(&self) -> Vec<u8> {
+        let m49 = self.continent.map_or("-", Continent::m49);
+        format!("total/reach/{:06}/{m49}", self.reach).into_bytes()
+    }
+
+    fn enter(&self, staging: &mut Staging) -> Result<(), ViewError> {
+        staging.put(self.connected_key(), stored(&[]));
+        add(staging, self.total_key(), 1)
+    }
+
+    fn withdraw(&self, staging: &mut Staging) -> Result<(), ViewError> {
+        staging.delete(&self.connected_key());
+        add(staging, self.total_key(), -1)
+    }
+}
+
+fn continent(member: &Member) -> Option<Continent> {
+    Continent::of_place(member.country, &member.m49_region, &member.m49_subregion)
+}
+
+/// Keeps up with a member that is new or changed.
+pub(super) fn member_changed(
+    staging: &mut Staging,
+    before: Option<&Member>,
+    after: &Member,
+) -> Result<(), ViewError> {
+    let reach = number(staging, &reach_key(&after.id))?;
+    if let Some(standing) = before.and_then(|before| Standing::of(before, reach)) {
+        standing.withdraw(staging)?;
+    }
+    if let Some(standing) = Standing::of(after, reach) {
+        standing.enter(staging)?;
+    }
+    match before.map(continent) {
+        Some(left) if left != continent(after) => moved(staging, left, after),
+        _ => Ok(()),
+    }
+}
+
+/// Its memberships count on another continent now.
+fn moved(
+    staging: &mut Staging,
+    left: Option<Continent>,
+    member: &Member,
+) -> Result<(), ViewError> {
+    let prefix = memberships_of_member(&member.id);
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let entries = staging.scan(&prefix, after.as_deref(), SCAN)?;
+        let Some((last, _)) = entries.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for (key, _) in &entries {
+            let membership = super::indexed_membership(staging, key)?;
+            let membership = codec::membership_from_pb(membership).map_err(undecodable)?;
+            if !belonged(&membership) {
+                continue;
+            }
+            let network = &membership.id.network;
+            if let Some(left) = left {
+                add(staging, spread_key(network, left), -1)?;
+            }
+            if let Some(entered) = continent(member) {
+                add(staging, spread_key(network, entered), 1)?;
+            }
+        }
+    }
+}
+
+/// Keeps up with a membership that is new or changed.
+pub(super) fn membership_changed(
+    staging: &mut Staging,
+    before: Option<&Membership>,
+    after: &Membership,
+) -> Result<(), ViewError> {
+    let came = i64::from(belonged(after)) - i64::from(before.is_some_and(belonged));
+    let gained = i64::from(belongs(after)) - i64::from(before.is_some_and(belongs));
+    if came == 0 && gained == 0 {
+        return Ok(());
+    }
+    let MembershipId { network, member: id } = &after.id;
+    let member = member(staging, id)?;
+    if let (true, Some(continent)) = (came != 0, continent(&member)) {
+        add(staging, spread_key(network, continent), came)?;
+    }
+    if gained == 0 {
+        return Ok(());
+    }
+    let reach = number(staging, &reach_key(id))?;
+    if let Some(standing) = Standing::of(&member, reach) {
+        standing.withdraw(staging)?;
+    }
+    add(staging, reach_key(id), gained)?;
+    if let Some(standing) = Standing::of(&member, reach.saturating_add_signed(gained)) {
+        standing.enter(staging)?;
+    }
+    Ok(())
+}
+
+fn member(keys: &dyn Keys, id: &MemberId) -> Result<Member, ViewError> {
+    let found = message_at::<pb::Member>(keys, &[MEMBERS, id.id().as_bytes()].concat())?;
+    let found = found.ok_or_else(|| ViewError::Value("a membership has no member".to_owned()))?;
+    codec::member_from_pb(found).map_err(undecodable)
+}
