@@ -5,16 +5,22 @@
 //! | `statements.rs` | StatementService |
 //! | `campaigns.rs` | CampaignService |
 //! | `events.rs` | FeedService |
+//! | `event_pages.rs` | events page by page |
+//! | `explain.rs` | what a subscription would bring |
+//! | `subscriptions.rs` | named subscriptions |
 //! | `envelope.rs` | what surrounds a command: request id, payload hash, what to wait for |
 //! | `pages.rs` | page sizes and page tokens |
 //! | `read.rs` | how fields of requests are read |
 
 mod campaigns;
 mod envelope;
+mod event_pages;
 mod events;
+mod explain;
 mod pages;
 mod read;
 mod statements;
+mod subscriptions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,14 +114,7 @@ impl Feed {
         violations.finish().map_err(status::malformed)?;
         let command = command.expect("what violates nothing was read");
         self.registry_at(envelope.min_registry_position, envelope.patience).await?;
-        let request = Request {
-            principal: PRINCIPAL.to_owned(),
-            request_id: envelope.request_id,
-            payload_hash: envelope.payload_hash,
-            validate_only: envelope.validate_only,
-            command,
-        };
-        match self.writer.submit(request).await.map_err(status::unanswered)? {
+        match self.hand_over(envelope, command).await? {
             Answer::Done(event, position) => {
                 let body = event.body.expect("every event is made with a body");
                 Ok(Answered { body, position: position.get(), replayed: false })
@@ -132,6 +131,18 @@ impl Feed {
                 unreachable!("only commands that make events are submitted here")
             }
         }
+    }
+
+    /// Hands a command to the writer and waits for what it says.
+    async fn hand_over(&self, envelope: Envelope, command: Command) -> Result<Answer, Status> {
+        let request = Request {
+            principal: PRINCIPAL.to_owned(),
+            request_id: envelope.request_id,
+            payload_hash: envelope.payload_hash,
+            validate_only: envelope.validate_only,
+            command,
+        };
+        self.writer.submit(request).await.map_err(status::unanswered)
     }
 
     /// One event of the journal.

@@ -22,12 +22,6 @@ pub(crate) fn malformed(violations: Violations) -> Status {
     Problem::new(Code::InvalidArgument, "MALFORMED", message).field_violations(fields).into_status()
 }
 
-/// There is no such method.
-pub(crate) fn unimplemented(method: &str) -> Status {
-    let message = format!("there is no method {method}");
-    Problem::new(Code::Unimplemented, "UNIMPLEMENTED", message).into_status()
-}
-
 /// There is no such resource.
 pub(crate) fn not_found(kind: &'static str, name: impl ToString) -> Status {
     let name = name.to_string();
