@@ -2,15 +2,19 @@
 // Seeds are printed: a failed run can be repeated.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+mod campaign_ends;
 mod campaigns;
+mod contradictions;
 mod crash;
 mod dataset;
 mod errors;
 mod guarantees;
 mod joins;
+mod joint_statements;
 mod landscape;
 mod memberships;
 mod plugs;
+mod real;
 mod statements;
 mod story;
 mod tidy;
