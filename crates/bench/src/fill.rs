@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use hansa_chassis::clock::Stopwatch;
-use hansa_client::Registry;
 use hansa_proto::pb::registry::v1 as pb;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::service::Registry;
 use crate::world::World;
 
 /// Rows made ahead of what the registry takes.

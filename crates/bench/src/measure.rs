@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hansa_chassis::clock::Stopwatch;
-use hansa_client::Registry;
 use hansa_proto::pb::registry::v1 as pb;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use crate::service::Registry;
 use crate::world::{self, World};
 
 /// Memberships of a page.

@@ -8,14 +8,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use hansa_chassis::clock::Stopwatch;
 use hansa_chassis::shutdown::Shutdown;
-use hansa_client::Registry;
+use hansa_proto::pb::registry::v1::landscape_service_client::LandscapeServiceClient;
+use hansa_proto::pb::registry::v1::registry_service_client::RegistryServiceClient;
 use registry_service::{Config, RunError};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -30,6 +31,15 @@ pub enum Place {
     Here,
     /// In a process of its own, from this executable.
     Process(PathBuf),
+}
+
+/// Clients of a registry, over one connection.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Networks, members and memberships.
+    pub registry: RegistryServiceClient<Channel>,
+    /// Statistics.
+    pub landscape: LandscapeServiceClient<Channel>,
 }
 
 /// A registry that serves.
@@ -54,9 +64,14 @@ impl Place {
             Place::Here => here(data).await?,
             Place::Process(executable) => process(executable, data).await?,
         };
-        tokio::time::timeout(PATIENCE, serving(&url)).await.context("it never served")??;
+        let channel = Endpoint::from_shared(url)?.tcp_nodelay(true).connect_lazy();
+        let served = tokio::time::timeout(PATIENCE, serving(channel.clone()));
+        served.await.context("it never served")??;
         let opened_in = stopwatch.elapsed();
-        let registry = Registry::connect(&url).await?;
+        let registry = Registry {
+            registry: RegistryServiceClient::new(channel.clone()),
+            landscape: LandscapeServiceClient::new(channel),
+        };
         Ok(Running { registry, opened_in, inner })
     }
 }
@@ -83,8 +98,7 @@ async fn process(executable: &Path, data: &Path) -> Result<(String, Inner)> {
     Ok((url, Inner::Process(child)))
 }
 
-async fn serving(url: &str) -> Result<()> {
-    let channel = Endpoint::from_shared(url.to_owned())?.connect_lazy();
+async fn serving(channel: Channel) -> Result<()> {
     let mut health = HealthClient::new(channel);
     loop {
         let mut statuses = health.watch(HealthCheckRequest::default()).await?.into_inner();
