@@ -4,7 +4,8 @@
 //! year may be any day of it, a missing date any day at all. The day asked for may itself be a month or
 //! a year, and then means any day in it. Whoever belonged whichever days the dates turn out to be,
 //! belonged for CERTAIN; whoever belonged for some of them, POSSIBLY. What a source states for a date
-//! (`as_of` of the term) says that it belonged then: it had joined by that date, and had not left.
+//! (`as_of` of the term) says that it belonged then: it had joined by that date, and had not left. Where
+//! that contradicts the other dates, it holds for the date itself only.
 
 use hansa_proto::date::PartialDate;
 use hansa_proto::pb::registry::v1 as pb;
@@ -60,15 +61,21 @@ impl Stay {
 
     /// Whatever the dates turn out to be, it had joined by the last day asked for.
     fn surely_joined(&self, asked: PartialDate) -> bool {
-        [self.joined, self.seen].into_iter().flatten().any(|by| by.latest() <= asked.latest())
+        let by = |date: PartialDate| date.latest() <= asked.latest();
+        let agrees = |seen: &PartialDate| {
+            self.joined.is_none_or(|joined| joined.earliest() <= seen.latest())
+        };
+        self.joined.is_some_and(by) || self.seen.filter(agrees).is_some_and(by)
     }
 
     /// Whatever the dates turn out to be, it had not left before the first day asked for was over.
     fn surely_still(&self, asked: PartialDate) -> bool {
         let first = asked.earliest();
+        let agrees =
+            |seen: &PartialDate| self.left.is_none_or(|left| left.latest() >= seen.earliest());
         !self.ended
             || self.left.is_some_and(|left| left.earliest() > first)
-            || self.seen.is_some_and(|seen| seen.earliest() >= first)
+            || self.seen.filter(agrees).is_some_and(|seen| seen.earliest() >= first)
     }
 
     fn possibly(&self, asked: PartialDate) -> bool {
@@ -166,6 +173,8 @@ mod tests {
             // Sources contradict each other: what was seen then was so.
             (Active, "2015", "", "2012", "2012", "certain"),
             (Ended, "2010", "2011", "2013", "2013-01-01", "possible"),
+            (Ended, "2010", "2011", "2013", "2012", "no"),
+            (Active, "2015", "", "2012", "2013", "no"),
             (Applied, "", "", "2013", "2013", "no"),
             (Invited, "", "", "2013", "2013", "no"),
         ];

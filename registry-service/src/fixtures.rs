@@ -98,6 +98,12 @@ pub(crate) fn member_note_patch(note: &str) -> MemberPatch {
     member_patch(pb::Member { note: note.into(), ..pb::Member::default() }, "note")
 }
 
+/// Another name.
+pub(crate) fn member_name_patch(name: &str) -> MemberPatch {
+    let names = vec![common::Name { text: name.into(), ..common::Name::default() }];
+    member_patch(pb::Member { names, ..pb::Member::default() }, "names")
+}
+
 /// Another predecessor.
 pub(crate) fn predecessor_patch(name: &str) -> MemberPatch {
     let predecessors = vec![name.into()];

@@ -44,7 +44,8 @@ pub(crate) async fn list(
     let mut page = Page::new(asked, request.descending);
     let (from, descending) = (page.from(), page.descending);
     let looked_up = subject.clone();
-    let limit = page.asked.size.min(COMMITS) + 1;
+    // All of the first may have been on the page before; one more than needed tells that there is more.
+    let limit = (page.asked.size + 2).min(COMMITS + 1);
     let (positions, position) = queries
         .read(wait, move |keys| versions::positions(keys, &looked_up, from, descending, limit))
         .await?;

@@ -3,10 +3,16 @@
 
 #[path = "service/harness.rs"]
 mod harness;
+#[path = "service/landscape.rs"]
+mod landscape;
+#[path = "service/lists.rs"]
+mod lists;
 #[path = "service/reads.rs"]
 mod reads;
 #[path = "service/starting.rs"]
 mod starting;
+#[path = "service/two_times.rs"]
+mod two_times;
 #[path = "service/watching.rs"]
 mod watching;
 #[path = "service/writes.rs"]

@@ -76,6 +76,7 @@ fn line(kind: ChangeKind) -> String {
         request_id: request_id.to_string(),
         payload_hash: Bytes::from_static(&[0xab; 32]),
         answer_index: 0,
+        items: Vec::new(),
     };
     let body = body(slot, "anonymous", Some(&request_id), changes);
     format!("{kind} {} {}", hex(&meta.to_bytes()), hex(&body))

@@ -80,6 +80,10 @@ fn about_networks_and_members() -> impl Strategy<Value = Command> {
             patch: fixtures::member_note_patch(&note),
             etag: None,
         })),
+        1 => (0..MEMBERS, "[a-c]( [d-e]){0,2}").prop_map(|(member, name)| {
+            let patch = fixtures::member_name_patch(&name);
+            Command::UpdateMember(UpdateMember { member: member_id(member), patch, etag: None })
+        }),
         1 => (0..NETWORKS, proptest::option::of(0..NETWORKS)).prop_map(end_network),
         1 => (0..MEMBERS).prop_map(|member| Command::RetireMember(RetireMember {
             member: member_id(member),
@@ -295,7 +299,95 @@ proptest! {
         prop_assert_eq!(without_mark(&live), without_mark(&rebuilt));
         prop_assert_eq!(live.machine.applied().unwrap(), rebuilt.machine.applied().unwrap());
         check_totals(&live);
+        check_postings(&live);
+        check_versions(&live);
     }
+}
+
+/// The postings of the view are those of its resources, one by one.
+fn check_postings(live: &Live) {
+    let keys = live.keys();
+    let held: Vec<&[u8]> = keys
+        .iter()
+        .filter_map(|(key, _)| key.strip_prefix(view::postings::INDEX.as_bytes()))
+        .collect();
+    let expected = live.view.read(view::postings::recounted).unwrap();
+    assert_eq!(held, expected.iter().map(Vec::as_slice).collect::<Vec<_>>());
+}
+
+/// At every position, every resource is what the commits up to it say, and its history names them.
+fn check_versions(live: &Live) {
+    let mut told: BTreeMap<String, pb::change::Resource> = BTreeMap::new();
+    let mut positions: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for commit in &live.commits {
+        for change in codec::commit(&commit.body).unwrap().changes {
+            let resource = change.resource.unwrap();
+            let changed = positions.entry(name_of(&resource)).or_default();
+            if changed.last() != Some(&commit.position.get()) {
+                changed.push(commit.position.get());
+            }
+            told.insert(name_of(&resource), resource);
+        }
+        for (name, resource) in &told {
+            let held = live.view.read(|keys| held_at(keys, name, commit.position)).unwrap();
+            assert_eq!(held.as_ref(), Some(&uncounted(resource)), "at {}", commit.position);
+        }
+    }
+    for (name, expected) in positions {
+        for (descending, from) in [(false, None), (true, None), (false, Some(expected[0] + 1))] {
+            let look = |keys: &hansa_view::ReadView<'_>| {
+                view::versions::positions(keys, &subject(&name), from, descending, usize::MAX)
+            };
+            let mut found = live.view.read(look).unwrap().unwrap();
+            if descending {
+                found.reverse();
+            }
+            let skipped = usize::from(from.is_some());
+            assert_eq!(found, expected[skipped..], "of {name}, descending: {descending}");
+        }
+    }
+}
+
+fn name_of(resource: &pb::change::Resource) -> String {
+    match resource {
+        pb::change::Resource::Network(network) => network.name.clone(),
+        pb::change::Resource::Member(member) => member.name.clone(),
+        pb::change::Resource::Membership(membership) => membership.name.clone(),
+    }
+}
+
+/// Commits say how many members a network had; its versions do not.
+fn uncounted(resource: &pb::change::Resource) -> pb::change::Resource {
+    match resource.clone() {
+        pb::change::Resource::Network(network) => {
+            pb::change::Resource::Network(pb::Network { active_member_count: 0, ..network })
+        }
+        other => other,
+    }
+}
+
+fn subject(name: &str) -> view::versions::Subject {
+    use view::versions::Subject;
+    match (NetworkId::parse(name), MemberId::parse(name)) {
+        (Ok(id), _) => Subject::Network(id),
+        (_, Ok(id)) => Subject::Member(id),
+        _ => Subject::Membership(MembershipId::parse(name).unwrap()),
+    }
+}
+
+fn held_at(
+    keys: &hansa_view::ReadView<'_>,
+    name: &str,
+    at: Position,
+) -> Result<Option<pb::change::Resource>, ViewError> {
+    use view::versions::{Subject, member_at, membership_at, network_at};
+    Ok(match subject(name) {
+        Subject::Network(id) => network_at(keys, &id, at)?.map(pb::change::Resource::Network),
+        Subject::Member(id) => member_at(keys, &id, at)?.map(pb::change::Resource::Member),
+        Subject::Membership(id) => {
+            membership_at(keys, &id, at)?.map(pb::change::Resource::Membership)
+        }
+    })
 }
 
 /// The totals of the view are what counting its resources gives.

@@ -37,7 +37,7 @@ pub(crate) const DATE_BYTES: usize = 5;
 pub(crate) const NUMBER_BYTES: usize = 9;
 
 /// Keys of postings, without the prefix that says whether they are or were.
-pub(super) type Postings = BTreeSet<Vec<u8>>;
+pub(crate) type Postings = BTreeSet<Vec<u8>>;
 
 /// The posting list of a value.
 pub(crate) fn of_value(sort: Sort, field: Field, value: &str) -> Vec<u8> {
@@ -155,4 +155,21 @@ pub(crate) fn stood_until(value: &[u8]) -> Result<u64, ViewError> {
     let bytes = super::content(value)?.try_into();
     let bytes = bytes.map_err(|_| ViewError::Value("a posting's end has not 8 bytes".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
+}
+
+/// The postings of everything there is, in the order of their keys.
+#[cfg(test)]
+pub(crate) fn recounted(keys: &hansa_view::ReadView<'_>) -> Result<Postings, ViewError> {
+    use hansa_view::Keys;
+    let mut postings = Postings::new();
+    for (_, value) in keys.scan(super::NETWORKS, None, usize::MAX)? {
+        postings.append(&mut of_network(&super::message(&value)?));
+    }
+    for (_, value) in keys.scan(super::MEMBERS, None, usize::MAX)? {
+        postings.append(&mut of_member(&super::message(&value)?));
+    }
+    for (_, value) in keys.scan(b"membership/", None, usize::MAX)? {
+        postings.append(&mut of_membership(&super::message(&value)?));
+    }
+    Ok(postings)
 }
