@@ -6,11 +6,13 @@
 //! | `error.rs` | what a failed call means, for people |
 //! | `subscription.rs` | the feed as a stream that resumes by itself: nothing repeated, nothing skipped |
 //! | `import.rs`, `import/` | how a data set of tables becomes calls, in order, and safe to repeat |
+//! | `tables.rs`, `tables/` | tables of memberships from the world: long, wide, graded, snapshots; and out again |
 
 mod connect;
 mod error;
 pub mod import;
 mod subscription;
+pub mod tables;
 
 pub use connect::{ConnectError, Feed, Registry};
 pub use error::{CallError, CallFailure, FieldProblem, RuleProblem};

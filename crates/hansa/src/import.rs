@@ -1,16 +1,18 @@
 //! `hansa import`: a data set of nine tables into both services.
 
+pub(crate) mod table;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use hansa_client::import::{DataSet, Kind, Report, Source};
 use hansa_client::{Feed, Registry};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::client::ClientOptions;
-use crate::{dataset, output, table};
+use crate::{dataset, output, table as tables};
 
 const HELP: &str = "\
 Files: networks.csv, members.csv, memberships.csv, network_relations.csv, statements.jsonl, \
@@ -22,12 +24,16 @@ stays as it is.
 
 Examples:
   hansa import              the data set that is built in
-  hansa import my-tables    one of your own";
+  hansa import my-tables    one of your own
+  hansa import table FILE   memberships out of a single table: hansa import table --help";
 
 /// Import a data set of nine tables
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    table: Option<Table>,
+
     /// Directory with the tables; without it, the data set that is built in
     directory: Option<PathBuf>,
 
@@ -35,7 +41,16 @@ pub(crate) struct Arguments {
     client: ClientOptions,
 }
 
+#[derive(Debug, Subcommand)]
+enum Table {
+    /// Import memberships out of a table of your own: long, wide, graded, or a snapshot
+    Table(Box<table::Arguments>),
+}
+
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    if let Some(Table::Table(table)) = arguments.table {
+        return Box::pin(table::run(*table)).await;
+    }
     let source = match &arguments.directory {
         Some(directory) => Source::Directory(directory),
         None => Source::Texts(&dataset::TEXTS),
@@ -88,7 +103,7 @@ pub(crate) fn complain_of_failures(report: &Report) -> Result<()> {
 }
 
 pub(crate) fn as_text(report: &Report) -> String {
-    let mut rows = table::new(&["", "written", "there already", "refused"]);
+    let mut rows = tables::new(&["", "written", "there already", "refused"]);
     for kind in Kind::ALL {
         if let Some(count) = report.counts.get(&kind) {
             let numbers = [count.created, count.unchanged, count.failed];
@@ -96,7 +111,7 @@ pub(crate) fn as_text(report: &Report) -> String {
             rows.add_row(std::iter::once(kind.plural().to_owned()).chain(cells));
         }
     }
-    format!("{}\n{report}", table::text(&rows))
+    format!("{}\n{report}", tables::text(&rows))
 }
 
 fn as_json(report: &Report) -> serde_json::Value {
