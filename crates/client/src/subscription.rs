@@ -32,6 +32,13 @@ pub enum Start {
     End,
     /// After this cursor.
     After(Bytes),
+    /// Before the first event recorded at or after this time, by the feed's clock.
+    Since(prost_types::Timestamp),
+    /// Before the last so many events that match, 1 to 10,000.
+    Last(u32),
+    /// After the cursor committed for a named subscription, `subscriptions/{id}`, with its filter: the
+    /// options must have none. It resumes under its name, so that the feed knows that it is open.
+    Subscription(String),
 }
 
 /// What to subscribe to.
@@ -41,6 +48,9 @@ pub struct SubscribeOptions {
     pub start: Start,
     /// Which events. None: all.
     pub filter: Option<pb::Filter>,
+    /// Send the present state first; only with `Beginning`, which then means the state instead of the
+    /// past, or `End`.
+    pub include_snapshot: bool,
     /// End at the head as it is when the stream opens, or opens again.
     pub stop_at_head: bool,
     /// Longest silence asked for, 1 to 60 s. None: what the feed chooses.
@@ -91,6 +101,11 @@ pub struct Subscription {
     options: SubscribeOptions,
     /// What comes next comes after this. None until the first opening said where it starts.
     cursor: Option<Bytes>,
+    /// Whether the present state came whole, when it was asked for. Before that it begins anew after an
+    /// interruption.
+    state_is_whole: bool,
+    /// Position of `cursor`: what a named subscription sends again up to here was yielded before.
+    up_to: u64,
     stream: Option<Streaming<pb::SubscribeResponse>>,
     patience: Duration,
     backoff: Backoff,
@@ -104,6 +119,7 @@ impl Default for SubscribeOptions {
         Self {
             start: Start::Beginning,
             filter: None,
+            include_snapshot: false,
             stop_at_head: false,
             progress_interval: None,
             batch_events_max: 0,
@@ -117,12 +133,15 @@ impl Subscription {
         let patience = patience(options.progress_interval.unwrap_or(INTERVAL_DEFAULT));
         let cursor = match &options.start {
             Start::After(cursor) => Some(cursor.clone()),
-            Start::Beginning | Start::End => None,
+            _ => None,
         };
+        let state_is_whole = !options.include_snapshot;
         Self {
             feed: feed.events.clone(),
             options,
             cursor,
+            state_is_whole,
+            up_to: 0,
             stream: None,
             patience,
             backoff: Backoff::default(),
@@ -181,10 +200,15 @@ impl Subscription {
     }
 
     fn request(&self) -> pb::SubscribeRequest {
-        let start = match (&self.cursor, &self.options.start) {
-            (Some(cursor), _) => PbStart::AfterCursor(cursor.clone()),
-            (None, Start::End) => PbStart::End(()),
-            (None, Start::Beginning | Start::After(_)) => PbStart::Beginning(()),
+        let start = match (&self.options.start, &self.cursor) {
+            (Start::Subscription(name), _) => PbStart::Subscription(name.clone()),
+            (_, Some(cursor)) | (Start::After(cursor), None) => {
+                PbStart::AfterCursor(cursor.clone())
+            }
+            (Start::Beginning, None) => PbStart::Beginning(()),
+            (Start::End, None) => PbStart::End(()),
+            (Start::Since(time), None) => PbStart::Since(*time),
+            (Start::Last(count), None) => PbStart::Last(*count),
         };
         pb::SubscribeRequest {
             start: Some(start),
@@ -193,7 +217,7 @@ impl Subscription {
             progress_interval: self.options.progress_interval.map(duration_to_pb),
             max_batch_events: self.options.batch_events_max,
             max_batch_bytes: 0,
-            include_snapshot: false,
+            include_snapshot: !self.state_is_whole,
             on_expired: 0,
         }
     }
@@ -204,35 +228,46 @@ impl Subscription {
                 if let Some(interval) = opened.progress_interval.and_then(duration_of) {
                     self.patience = patience(interval);
                 }
-                self.cursor = Some(opened.start_cursor.clone());
+                self.come_to(&opened.start_cursor, opened.start_position);
                 match std::mem::replace(&mut self.opened, true) {
                     false => Item::Opened(opened),
                     true => Item::Resumed(opened),
                 }
             }
-            Message::Batch(pb::Batch { events, cursor }) => {
-                self.cursor = Some(cursor.clone());
+            Message::Batch(pb::Batch { mut events, cursor }) => {
+                events.retain(|event| event.position > self.up_to);
+                let last = events.last()?.position;
+                self.come_to(&cursor, last);
                 Item::Events { events, cursor }
             }
             Message::Progress(progress) => {
-                self.cursor = Some(progress.cursor.clone());
+                self.come_to(&progress.cursor, progress.position);
                 Item::Progress(progress)
             }
             Message::CaughtUp(caught_up) => {
-                self.cursor = Some(caught_up.cursor.clone());
+                self.come_to(&caught_up.cursor, caught_up.position);
                 Item::CaughtUp(caught_up)
             }
             Message::FellBehind(fell_behind) => {
-                self.cursor = Some(fell_behind.cursor.clone());
+                self.come_to(&fell_behind.cursor, fell_behind.position);
                 Item::FellBehind(fell_behind)
             }
             Message::Notice(notice) => Item::Notice(notice),
             Message::Snapshot(snapshot) => Item::Snapshot(snapshot),
             Message::SnapshotEnd(end) => {
-                self.cursor = Some(end.cursor.clone());
+                self.state_is_whole = true;
+                self.come_to(&end.cursor, end.position);
                 Item::SnapshotEnd(end)
             }
         })
+    }
+
+    /// Everything up to here was yielded. Never back; and nowhere before the state is whole.
+    fn come_to(&mut self, cursor: &Bytes, position: u64) {
+        if self.state_is_whole && (position >= self.up_to || self.cursor.is_none()) {
+            self.cursor = Some(cursor.clone());
+            self.up_to = self.up_to.max(position);
+        }
     }
 
     fn interrupted(&mut self, cause: CallError) -> Result<Item, CallError> {

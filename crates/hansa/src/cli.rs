@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hansa_chassis::config::LogOptions;
 
-use crate::{browse, import, journal, landscape, tail, up, write};
+use crate::{browse, export, import, journal, landscape, matching, subscriptions, tail, up, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,8 +36,16 @@ pub(crate) enum Command {
     Up(up::Arguments),
     /// Import a data set of nine tables, the one built in or one of your own
     Import(import::Arguments),
+    /// Write what the registry holds to a table
+    Export(export::Arguments),
+    /// Find members by names, codes or places from elsewhere
+    Match(matching::Arguments),
     /// Follow the feed: joins, statements and campaigns as they happen
     Tail(Box<tail::Arguments>),
+    /// Say what a subscription would bring: how many events match, on each axis and in all
+    Explain(Box<subscriptions::Explain>),
+    /// List, make, move and delete subscriptions that the feed keeps under a name
+    Subscriptions(subscriptions::Subscriptions),
     /// List networks, or show one
     Networks(browse::Networks),
     /// List members, or show one
@@ -73,7 +81,11 @@ pub(crate) async fn run(command: Option<Command>) -> Result<()> {
         None => Box::pin(up::run(up::Arguments::defaults())).await,
         Some(Command::Up(arguments)) => Box::pin(up::run(arguments)).await,
         Some(Command::Import(arguments)) => Box::pin(import::run(arguments)).await,
+        Some(Command::Export(arguments)) => Box::pin(export::run(arguments)).await,
+        Some(Command::Match(arguments)) => Box::pin(matching::run(arguments)).await,
         Some(Command::Tail(arguments)) => Box::pin(tail::run(*arguments)).await,
+        Some(Command::Explain(arguments)) => Box::pin(subscriptions::explain(*arguments)).await,
+        Some(Command::Subscriptions(arguments)) => Box::pin(subscriptions::run(arguments)).await,
         Some(Command::Networks(arguments)) => Box::pin(browse::networks(arguments)).await,
         Some(Command::Members(arguments)) => Box::pin(browse::members(arguments)).await,
         Some(Command::Memberships(arguments)) => Box::pin(browse::memberships(arguments)).await,

@@ -7,7 +7,11 @@
 //! | `values.rs` | how arguments are written: ids, dates, words, sources |
 //! | `up.rs` | `up`: both services in one process |
 //! | `import.rs`, `dataset.rs` | `import`, and the data set that is built in |
+//! | `import/table.rs` | `import table`: tables of one's own |
+//! | `export.rs`, `matching.rs` | `export`, `match` |
 //! | `tail.rs` | `tail`: the feed, followed |
+//! | `filter.rs` | which events: the options that say it |
+//! | `subscriptions.rs` | `explain`, and `subscriptions`: those the feed keeps under a name |
 //! | `browse.rs`, `browse/` | `networks`, `members`, `memberships`, `statements`, `campaigns` |
 //! | `write.rs`, `write/` | `join`, `leave`, `publish`, `launch` |
 //! | `landscape.rs`, `landscape/` | `landscape`: tables, overlaps, company, reach |
@@ -20,11 +24,15 @@ mod browse;
 mod cli;
 mod client;
 mod dataset;
+mod export;
+mod filter;
 mod import;
 mod journal;
 mod json;
 mod landscape;
+mod matching;
 mod output;
+mod subscriptions;
 mod table;
 mod tail;
 mod up;

@@ -1,17 +1,15 @@
 //! `hansa tail`: the feed, followed; resumes by itself when the connection is lost.
 
-use std::str::FromStr;
-
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use hansa_client::{Feed, Item, Start, SubscribeOptions, Subscription};
-use hansa_proto::country::Country;
 use hansa_proto::feed::EventKind;
-use hansa_proto::ids::{CampaignId, MemberId, NetworkId};
+use hansa_proto::ids::SubscriptionId;
 use hansa_proto::pb::feed::v1 as pb;
 
 use crate::client::ClientOptions;
+use crate::filter::FilterOptions;
 use crate::values::{bare, from_hex};
 use crate::{json, output, values};
 
@@ -25,6 +23,10 @@ a lost connection, with nothing missed and nothing repeated.
 
 Examples:
   hansa tail                                            what happens from now on
+  hansa tail --last 20
+  hansa tail --since 2026-11-01 --kind joined
+  hansa tail --snapshot --network eurocities            what is, then what changes
+  hansa tail --subscription board                       what a named subscription has not dealt with
   hansa tail --from beginning --stop-at-head --member es-barcelona
   hansa tail --from end --kind joined --country PT --json
   hansa tail --from beginning --kind statement_published --theme housing";
@@ -34,40 +36,33 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// Where to start: beginning, end, or a cursor
-    #[arg(long, value_name = "beginning|end|CURSOR", default_value = "end", value_parser = start)]
+    #[arg(long, value_name = "beginning|end|CURSOR", default_value = "end", value_parser = start,
+          group = "start")]
     from: Start,
 
     /// Stop when everything there is has been shown
     #[arg(long)]
     stop_at_head: bool,
 
-    /// Only this kind of event, such as joined or statement_published
-    #[arg(long, value_name = "KIND", value_parser = EventKind::from_str)]
-    kind: Vec<EventKind>,
+    /// Start before the first event recorded at or after this time: 2026-11-22 or 2026-11-22T15:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = values::moment, group = "start")]
+    since: Option<prost_types::Timestamp>,
 
-    /// Only what happens in this network
-    #[arg(long, value_name = "ID", value_parser = values::network)]
-    network: Vec<NetworkId>,
+    /// Start before the last so many events that match
+    #[arg(long, value_name = "COUNT", group = "start",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    last: Option<u32>,
 
-    /// Only what this member is part of
-    #[arg(long, value_name = "ID", value_parser = values::member)]
-    member: Vec<MemberId>,
+    /// Start after the cursor committed for a named subscription, with its filter
+    #[arg(long, value_name = "ID", value_parser = values::subscription, group = "start")]
+    subscription: Option<SubscriptionId>,
 
-    /// Only what members of this country are part of, such as PT
-    #[arg(long, value_name = "CODE", value_parser = values::country)]
-    country: Vec<Country>,
+    /// Show the present state first: networks, members, memberships and campaigns that run
+    #[arg(long, conflicts_with_all = ["since", "last", "subscription"])]
+    snapshot: bool,
 
-    /// Only this subject
-    #[arg(long)]
-    theme: Vec<String>,
-
-    /// Only what belongs to this campaign
-    #[arg(long, value_name = "ID", value_parser = values::campaign)]
-    campaign: Vec<CampaignId>,
-
-    /// Accept networks, members and campaigns that do not exist yet
-    #[arg(long)]
-    allow_unknown: bool,
+    #[command(flatten)]
+    filter: FilterOptions,
 
     #[command(flatten)]
     client: ClientOptions,
@@ -76,14 +71,19 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let feed = arguments.client.feed().await?;
     let as_json = arguments.client.json;
-    if arguments.from == Start::End && !arguments.stop_at_head {
+    if arguments.subscription.is_some() && !arguments.filter.is_everything() {
+        bail!("a named subscription has its own filter");
+    }
+    let start = arguments.start();
+    if start == Start::End && !arguments.stop_at_head && !arguments.snapshot {
         output::note("waiting for what happens next; `--from beginning` shows what happened");
     }
     let options = SubscribeOptions {
-        filter: Some(arguments.filter()),
+        filter: arguments.filter(),
+        include_snapshot: arguments.snapshot,
         // A cursor a commit, so that every line can be resumed from.
         batch_events_max: u32::from(as_json),
-        start: arguments.from,
+        start,
         stop_at_head: arguments.stop_at_head,
         progress_interval: None,
     };
@@ -118,23 +118,53 @@ pub(crate) async fn follow(feed: &Feed, options: SubscribeOptions, as_json: bool
                 output::note(&format!("interrupted: {cause}; trying again in {seconds:.1} s"));
             }
             Item::Resumed(_) => output::note("connected again"),
+            Item::Snapshot(snapshot) => show_state(&snapshot, as_json)?,
+            Item::SnapshotEnd(end) => {
+                output::note(&format!("this is how it was at position {}", end.position));
+                before = end.cursor;
+            }
         }
     }
     Ok(())
 }
 
-impl Arguments {
-    fn filter(&self) -> pb::Filter {
-        pb::Filter {
-            kinds: self.kind.iter().map(|kind| kind.to_pb()).collect(),
-            networks: self.network.iter().map(ToString::to_string).collect(),
-            members: self.member.iter().map(ToString::to_string).collect(),
-            countries: self.country.iter().map(ToString::to_string).collect(),
-            themes: self.theme.clone(),
-            campaigns: self.campaign.iter().map(ToString::to_string).collect(),
-            exclude_withdrawals: false,
-            allow_unknown: self.allow_unknown,
+/// Prints a part of the present state, a resource a line.
+fn show_state(snapshot: &pb::Snapshot, as_json: bool) -> std::io::Result<()> {
+    let networks = snapshot.networks.iter().map(|each| ("network", json::network(each)));
+    let members = snapshot.members.iter().map(|each| ("member", json::member(each)));
+    let memberships =
+        snapshot.memberships.iter().map(|each| ("membership", json::membership(each)));
+    let campaigns = snapshot.campaigns.iter().map(|each| ("campaign", json::campaign(each)));
+    for (kind, value) in networks.chain(members).chain(memberships).chain(campaigns) {
+        match as_json {
+            true => output::json(&serde_json::json!({ kind: value }))?,
+            false => output::line(&format!("{kind:<10}  {}", text_of(&value["name"])))?,
         }
+    }
+    Ok(())
+}
+
+fn text_of(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+impl Arguments {
+    fn start(&self) -> Start {
+        if let Some(time) = self.since {
+            return Start::Since(time);
+        }
+        if let Some(count) = self.last {
+            return Start::Last(count);
+        }
+        match &self.subscription {
+            Some(id) => Start::Subscription(id.to_string()),
+            None => self.from.clone(),
+        }
+    }
+
+    /// A named subscription has its own.
+    fn filter(&self) -> Option<pb::Filter> {
+        self.subscription.is_none().then(|| self.filter.filter())
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use hansa_proto::country::Country;
 use hansa_proto::date::PartialDate;
-use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
+use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId, SubscriptionId};
 use hansa_proto::pb::common::v1::Source;
 use hansa_proto::pb::registry::v1::Role;
 use hansa_proto::registry::RoleKind;
@@ -26,6 +26,7 @@ id!(network, NetworkId);
 id!(member, MemberId);
 id!(statement, StatementId);
 id!(campaign, CampaignId);
+id!(subscription, SubscriptionId);
 
 pub(crate) fn country(text: &str) -> Result<Country, String> {
     Country::parse(&text.to_ascii_uppercase())
@@ -56,6 +57,15 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
         (Err(_), "") => Ok(Role { kind: RoleKind::Other.to_pb(), stated: text.to_owned() }),
         (Err(unknown), _) => Err(unknown.to_string()),
     }
+}
+
+/// A moment, UTC: a day or more precise.
+pub(crate) fn moment(text: &str) -> Result<prost_types::Timestamp, String> {
+    let full = match text.contains('T') {
+        true => text.to_owned(),
+        false => format!("{text}T00:00:00Z"),
+    };
+    full.parse().map_err(|_| "write 2026-11-22 or 2026-11-22T15:00:00Z".to_owned())
 }
 
 /// Bytes in hexadecimal digits, such as cursors.
