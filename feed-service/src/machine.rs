@@ -106,6 +106,10 @@ impl FeedMachine {
             keep_what_fits(&mut events, certain, draft.size());
             draft = codec::encode(self.identity, slot, events.clone(), &meta);
         }
+        if matches!(room, Room::Registry) && !draft.fits() {
+            leave_out_repeated_themes(&mut events);
+            draft = codec::encode(self.identity, slot, events.clone(), &meta);
+        }
         if (events.is_empty() && following > 0) || draft.size() > room.bytes() {
             return Err(Refused::TooLarge);
         }
@@ -332,6 +336,17 @@ impl Caller {
     }
 }
 
+/// A membership says nothing of the themes of its network, so that a thousand of them may grow beyond
+/// every limit. Everything else fits ([`limits::REGISTRY_COMMIT_BYTES`]).
+fn leave_out_repeated_themes(events: &mut [pb::Event]) {
+    tracing::warn!(events = events.len(), "events of a large commit are told without themes");
+    for event in events {
+        if matches!(event.body, Some(pb::event::Body::MembershipBody(_))) {
+            event.themes.clear();
+        }
+    }
+}
+
 fn view_failed(error: ViewError) -> Refused<Rejection> {
     Refused::Fault(view_fault(error, "read"))
 }
@@ -342,5 +357,7 @@ fn view_fault(error: ViewError, doing: &str) -> Fault {
 
 mod keeping;
 
+#[cfg(test)]
+mod large;
 #[cfg(test)]
 mod tests;

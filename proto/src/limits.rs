@@ -180,9 +180,15 @@ pub const FILTER_THEMES: usize = 100;
 /// Most changes, or events, of one commit.
 pub const COMMIT_CHANGES: usize = 1_000;
 
-/// Most bytes of a commit of the registry: the feed says all of it again, with the countries and themes
-/// of every change, in a commit of at most 1 MiB.
-pub const REGISTRY_COMMIT_BYTES: usize = 640 * 1024;
+/// Most bytes of a commit of the registry. The feed tells all of it again in a commit of at most
+/// [`BATCH_BYTES_MOST`], where each event repeats, outside of its body, names and themes that stand in
+/// the body, and adds [`EVENT_BYTES`]. The themes of its network that a membership gets on top are given
+/// only as far as there is room.
+pub const REGISTRY_COMMIT_BYTES: usize = 400 * 1024;
+/// Most bytes an event of the registry's commit adds to what it repeats: its own name (34), kind and
+/// index (6), two positions (22), a country (4), when it was recorded (14), the principal (32), the request
+/// id (102), and what holds it together (10).
+pub const EVENT_BYTES: usize = 224;
 /// Most rows of a dry run.
 pub const TRIAL_ROWS: usize = 100_000;
 /// Most bytes of the rows of a dry run.
@@ -231,6 +237,10 @@ const _: () = assert!(BATCH_EVENTS_MOST as usize == COMMIT_CHANGES);
 const _: () = assert!(BATCH_BYTES_LEAST <= BATCH_BYTES && BATCH_BYTES <= BATCH_BYTES_MOST);
 const _: () = assert!(*PROGRESS_SECONDS_RANGE.start() <= PROGRESS_SECONDS);
 const _: () = assert!(PROGRESS_SECONDS <= *PROGRESS_SECONDS_RANGE.end());
+// The largest commit of the registry fits once for its bodies, once for what events repeat of them.
+const _: () = assert!(
+    2 * REGISTRY_COMMIT_BYTES + COMMIT_CHANGES * EVENT_BYTES + 4096 <= BATCH_BYTES_MOST as usize
+);
 const _: () = assert!(PART_SOURCES <= SOURCES);
 const _: () = assert!(CURSOR_BYTES == 25);
 // The whole text of a statement fits into half of the largest commit.

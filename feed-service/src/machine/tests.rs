@@ -87,11 +87,11 @@ fn statement(id: u8, issuer: u8) -> Box<Statement> {
 }
 
 /// A machine with its view, and the commits it made.
-struct Feed {
+pub(super) struct Feed {
     machine: FeedMachine,
-    view: Arc<View>,
-    commits: Vec<Commit>,
-    batch: Vec<Draft>,
+    pub(super) view: Arc<View>,
+    pub(super) commits: Vec<Commit>,
+    pub(super) batch: Vec<Draft>,
     registry: u64,
     followed_in_batch: u64,
     _directory: tempfile::TempDir,
@@ -100,7 +100,7 @@ struct Feed {
 const IDENTITY: JournalId = JournalId::from_bytes([3; 16]);
 
 impl Feed {
-    fn new() -> Feed {
+    pub(super) fn new() -> Feed {
         let directory = tempfile::tempdir().unwrap();
         let (view, _) = View::open(directory.path(), view::FORMAT, IDENTITY).unwrap();
         let view = Arc::new(view);
@@ -123,21 +123,36 @@ impl Feed {
         entries
     }
 
-    fn submit(&mut self, request_id: Option<RequestId>, command: Command) {
+    pub(super) fn submit(&mut self, request_id: Option<RequestId>, command: Command) {
+        match self.decide(request_id, command) {
+            Ok(()) | Err(Refused::Rules(_)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    pub(super) fn decide(
+        &mut self,
+        request_id: Option<RequestId>,
+        command: Command,
+    ) -> Result<(), Refused<Rejection>> {
         let place = self.commits.len() + self.batch.len() + 1;
         let slot = Slot { position: Position::new(place as u64), recorded_at_micros: place as i64 };
         let payload_hash = [1; 32];
         let principal = "anonymous".to_owned();
         let request =
             Request { principal, request_id, payload_hash, validate_only: false, command };
-        match self.machine.decide(slot, request) {
-            Ok(Decision::Commit { draft, .. }) => self.batch.push(draft),
-            Ok(Decision::Answer(_)) | Err(Refused::Rules(_)) => {}
-            Err(error) => panic!("{error:?}"),
+        if let Decision::Commit { draft, .. } = self.machine.decide(slot, request)? {
+            self.batch.push(draft);
         }
+        Ok(())
     }
 
     fn follow(&mut self, kind: ChangeKind, resource: RegistryResource) {
+        self.follow_all(vec![RegistryChange { kind, occurred_at: None, resource }]);
+    }
+
+    /// The next commit of the registry.
+    pub(super) fn follow_all(&mut self, changes: Vec<RegistryChange>) {
         self.followed_in_batch += 1;
         let position = Position::new(self.registry + self.followed_in_batch);
         let commit = RegistryCommit {
@@ -147,8 +162,8 @@ impl Feed {
                 identity: JournalId::from_bytes([5; 16]),
             },
             principal: "registrar".to_owned(),
-            request_id: String::new(),
-            changes: vec![RegistryChange { kind, occurred_at: None, resource }],
+            request_id: "r".repeat(100),
+            changes,
         };
         let before = self.batch.len();
         self.submit(None, Command::RecordRegistryCommit(commit));
@@ -159,7 +174,7 @@ impl Feed {
         );
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for draft in std::mem::take(&mut self.batch) {
             let position = Position::new(self.commits.len() as u64 + 1);
             let last = self.commits.last().map(|commit| commit.chain);
