@@ -16,8 +16,7 @@ use crate::client::ClientOptions;
 use crate::output::answer;
 use crate::{json, values};
 
-type CampaignClient =
-    pb::campaign_service_client::CampaignServiceClient<tonic::transport::Channel>;
+type CampaignClient = pb::campaign_service_client::CampaignServiceClient<tonic::transport::Channel>;
 
 const HELP: &str = "\
 Examples:
@@ -189,12 +188,7 @@ impl Common {
         self.date.map(PartialDate::to_pb)
     }
 
-    fn show(
-        &self,
-        campaign: Option<pb::Campaign>,
-        how: (u64, bool),
-        sentence: &str,
-    ) -> Result<()> {
+    fn show(&self, campaign: Option<pb::Campaign>, how: (u64, bool), sentence: &str) -> Result<()> {
         let rendered = json::campaign(&campaign.unwrap_or_default());
         self.write.show(&self.client, "campaign", rendered, how, sentence)
     }
