@@ -99,7 +99,7 @@ impl LandscapeService for Landscape {
         let asked = AskedTable::parse(request.get_ref()).map_err(status::malformed)?;
         let include_rows = request.get_ref().include_rows;
         let (table, position) = self.queries.read(wait, move |keys| asked.fill(keys)).await?;
-        Ok(Response::new(table.to_pb(include_rows, position)))
+        Ok(Response::new(table.into_pb(include_rows, position)))
     }
 
     async fn list_overlaps(

@@ -17,3 +17,9 @@ mod two_times;
 mod watching;
 #[path = "service/writes.rs"]
 mod writes;
+#[path = "service/batches.rs"]
+mod batches;
+#[path = "service/exports.rs"]
+mod exports;
+#[path = "service/imports.rs"]
+mod imports;

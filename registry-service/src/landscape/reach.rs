@@ -7,7 +7,7 @@ use hansa_proto::country::Country;
 use hansa_proto::ids::MemberId;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::violation::Violations;
-use hansa_view::{Keys, ReadView, ViewError};
+use hansa_view::{Entry, Keys, ReadView, ViewError};
 use prost::Message;
 
 use super::passes::networks_of;
@@ -82,7 +82,7 @@ impl AskedReach {
     }
 
     /// One more index entry than fits on the page, in order.
-    fn entries(&self, keys: &ReadView<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ViewError> {
+    fn entries(&self, keys: &ReadView<'_>) -> Result<Vec<Entry>, ViewError> {
         let after = self.page.after.as_deref();
         let continued = after.map(reach).transpose()?;
         let mut reaches: Vec<u64> = tallies::reaches(keys)?.iter().map(|(it, ..)| *it).collect();

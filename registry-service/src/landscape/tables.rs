@@ -134,7 +134,7 @@ impl Table {
     }
 
     /// As callers receive it.
-    pub(super) fn to_pb(self, include_rows: bool, position: u64) -> pb::GetTableResponse {
+    pub(super) fn into_pb(self, include_rows: bool, position: u64) -> pb::GetTableResponse {
         let number = crate::view::on_the_wire;
         let shared = |index: usize, count: u64| {
             let of = self.column_totals[index % self.columns.len()];
@@ -286,7 +286,7 @@ mod tests {
             placed("b", |network| network.scale = Some(Scale::Global)),
             placed("c", |network| network.scale = None),
         ];
-        let table = region_by_scale(&networks).to_pb(true, 1);
+        let table = region_by_scale(&networks).into_pb(true, 1);
         assert_eq!(table.row_totals, [1, 1, 1, 1, 2, 2]);
         assert_eq!(table.column_totals, [1, 1, 0]);
         assert_eq!((table.unique_total, table.summed_total, table.left_out), (2, 8, 1));
@@ -308,7 +308,7 @@ mod tests {
             placed("b", doing(&["training"])),
             placed("c", doing(&[])),
         ];
-        let table = activity_by_origin(&networks).to_pb(false, 1);
+        let table = activity_by_origin(&networks).into_pb(false, 1);
         let share = |activity: usize| table.cells[activity * ORIGINS.len() + 4].share;
         assert_eq!((share(0), share(4), share(5)), (1.0, 0.5, 0.0));
         assert_eq!((table.unique_total, table.left_out), (2, 1));
@@ -330,9 +330,9 @@ mod tests {
             placed("c", founded(year(1989).until(year(1990)).unwrap())),
             placed("d", founded(year(1971).until(year(1979)).unwrap())),
         ];
-        let table = period_by_origin(&networks).to_pb(false, 1);
+        let table = period_by_origin(&networks).into_pb(false, 1);
         assert_eq!(table.rows, ["1970–1979", "1980–1989", "1990–1999"]);
         assert_eq!((table.row_totals, table.left_out), (vec![2, 0, 1], 1));
-        assert_eq!(period_by_origin(&[]).to_pb(false, 1).rows, Vec::<String>::new());
+        assert_eq!(period_by_origin(&[]).into_pb(false, 1).rows, Vec::<String>::new());
     }
 }
