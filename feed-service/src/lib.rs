@@ -26,6 +26,8 @@
 mod codec;
 mod config;
 mod domain;
+#[cfg(test)]
+mod faults;
 mod filter;
 mod follower;
 mod grpc;
@@ -101,6 +103,17 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), RunError> {
     let (journal, view) = open(&config).await?;
+    run_on(Arc::new(journal), view, config, listener, shutdown).await
+}
+
+/// Runs the feed on a journal and its view that are open.
+async fn run_on(
+    journal: Arc<dyn Journal>,
+    view: Arc<View>,
+    config: Config,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
     let (following_sender, following) = watch::channel(None);
     let (connected_sender, connected) = watch::channel(false);
     let options = WriterOptions {
@@ -110,7 +123,7 @@ pub async fn run(
         now_micros: clock::now_micros,
     };
     let machine = FeedMachine::new(journal.identity(), Arc::clone(&view), following_sender);
-    let Started { writer, reader, state } = Writer::start(Arc::new(journal), machine, options)?;
+    let Started { writer, reader, state } = Writer::start(journal, machine, options)?;
 
     let health = Health::new();
     for name in SERVICES {

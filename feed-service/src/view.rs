@@ -111,3 +111,6 @@ pub(crate) struct RequestRow {
     #[prost(uint32, tag = "3")]
     pub(crate) event_index: u32,
 }
+
+#[cfg(test)]
+mod tests;
