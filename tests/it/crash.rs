@@ -15,7 +15,7 @@ async fn kills_lose_nothing_and_repeat_nothing() {
         feed: own_program(executable, "feed"),
     };
     println!("seed {}", plan.seed);
-    let report = run(&plan).await;
+    let report = run(&plan, |_, _| {}).await;
     println!("{report:?}");
     let moments: BTreeSet<Moment> = report.kills.keys().map(|(moment, _)| *moment).collect();
     assert_eq!(moments.len(), 3, "a moment never came: {:?}", report.kills);

@@ -151,12 +151,13 @@ struct Learnt {
     unfinished: Vec<u64>,
 }
 
-/// Runs the rounds.
-pub async fn run(plan: &Plan) -> Report {
+/// Runs the rounds; `progress` hears of each.
+pub async fn run(plan: &Plan, progress: impl Fn(usize, &Report)) -> Report {
     let mut soak = Soak::new(plan).await;
     soak.begin().await;
     for round in 0..plan.rounds {
         soak.round(round).await;
+        progress(round, &soak.report);
     }
     soak.finish().await
 }

@@ -53,7 +53,13 @@ async fn main() {
                 feed: program(feed_binary, "feed"),
             };
             println!("seed {seed}, {rounds} rounds");
-            println!("{:#?}", run(&plan).await);
+            let report = run(&plan, |round, report| {
+                if round % 25 == 24 {
+                    let done = round + 1;
+                    println!("{done} rounds, {} acknowledged", report.acknowledged);
+                }
+            });
+            println!("{:#?}", report.await);
         }
         Command::Registry(config) => {
             let (listener, _) = bind(config.listen).await.expect("the address is free");
