@@ -127,8 +127,7 @@ impl Export {
                 after: self.after.take(),
                 position: self.position,
             };
-            let (page, _) =
-                self.queries.read(Wait::none(), move |keys| asked.look(keys)).await?;
+            let (page, _) = self.queries.read(Wait::none(), move |keys| asked.look(keys)).await?;
             self.after = page.more_after;
             if self.after.is_none() {
                 self.left.pop();

@@ -253,9 +253,7 @@ impl Answers {
 fn result(key: String, answer: Result<RowOutcome, pb::ImportError>) -> pb::ImportResult {
     let (outcome, position, error) = match answer {
         Ok(RowOutcome::Applied(position)) => (pb::ImportOutcome::Applied, position, None),
-        Ok(RowOutcome::Unchanged(position)) => {
-            (pb::ImportOutcome::Unchanged, position, None)
-        }
+        Ok(RowOutcome::Unchanged(position)) => (pb::ImportOutcome::Unchanged, position, None),
         Err(error) => (pb::ImportOutcome::Refused, None, Some(error)),
     };
     let position = position.map_or(0, |position| position.get());

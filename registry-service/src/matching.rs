@@ -101,7 +101,12 @@ impl Candidate {
     fn to_pb(self) -> pb::MemberCandidate {
         let Candidate { member, display_name, score, reasons, .. } = self;
         // Two digits are more than a score can mean.
-        pb::MemberCandidate { member, display_name, score: (score * 100.0).round() / 100.0, reasons }
+        pb::MemberCandidate {
+            member,
+            display_name,
+            score: (score * 100.0).round() / 100.0,
+            reasons,
+        }
     }
 }
 
@@ -170,10 +175,8 @@ fn contains(words: &[String], part: &[String]) -> bool {
 fn shared_pairs(one: &str, other: &str) -> f64 {
     let (one, other) = (pairs(one), pairs(other));
     let all = one.values().sum::<usize>() + other.values().sum::<usize>();
-    let shared: usize = one
-        .iter()
-        .map(|(pair, count)| (*count).min(other.get(pair).copied().unwrap_or(0)))
-        .sum();
+    let shared: usize =
+        one.iter().map(|(pair, count)| (*count).min(other.get(pair).copied().unwrap_or(0))).sum();
     if all == 0 { 0.0 } else { 2.0 * shared as f64 / all as f64 }
 }
 
@@ -207,7 +210,8 @@ fn with_distance(clue: &Clue, member: &Member, score: f64, reasons: &mut Vec<Str
 fn kilometres(one: &GeoPoint, other: &GeoPoint) -> f64 {
     let (from, to) = (one.latitude.to_radians(), other.latitude.to_radians());
     let across = (other.longitude - one.longitude).to_radians();
-    let half = ((to - from) / 2.0).sin().powi(2) + from.cos() * to.cos() * (across / 2.0).sin().powi(2);
+    let half =
+        ((to - from) / 2.0).sin().powi(2) + from.cos() * to.cos() * (across / 2.0).sin().powi(2);
     2.0 * EARTH_KM * half.sqrt().min(1.0).asin()
 }
 
