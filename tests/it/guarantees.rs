@@ -13,7 +13,7 @@ use hansa_tests::events::{
 use crate::story::{MEMBERS, NETWORKS, Story, member, network};
 
 /// A world with a story of so many steps behind it, all of it in the feed.
-async fn told(seed: u64, steps: usize) -> (World, Story) {
+pub(crate) async fn told(seed: u64, steps: usize) -> (World, Story) {
     let world = World::start().await;
     let mut story = Story::seeded(seed);
     story.begin(&world).await;
@@ -24,7 +24,7 @@ async fn told(seed: u64, steps: usize) -> (World, Story) {
     (world, story)
 }
 
-fn random_filter(story: &mut Story) -> Filter {
+pub(crate) fn random_filter(story: &mut Story) -> Filter {
     let mut filter = Filter { allow_unknown: true, ..Default::default() };
     if story.below(2) == 0 {
         filter.networks =
@@ -49,7 +49,7 @@ fn random_filter(story: &mut Story) -> Filter {
 }
 
 /// What a filter means, written down a second time and as plainly as possible.
-fn naive_match(filter: &Filter, event: &Event) -> bool {
+pub(crate) fn naive_match(filter: &Filter, event: &Event) -> bool {
     let withdrawal =
         [EventKind::StatementCorrected, EventKind::StatementRetracted].contains(&event.kind());
     let kinds = filter.kinds.is_empty()
@@ -187,7 +187,8 @@ fn cursor_of(message: &Message) -> Option<Vec<u8>> {
         Message::Progress(progress) => Some(progress.cursor.to_vec()),
         Message::CaughtUp(caught_up) => Some(caught_up.cursor.to_vec()),
         Message::FellBehind(behind) => Some(behind.cursor.to_vec()),
-        Message::Notice(_) => None,
+        Message::SnapshotEnd(end) => Some(end.cursor.to_vec()),
+        Message::Notice(_) | Message::Snapshot(_) => None,
     }
 }
 
