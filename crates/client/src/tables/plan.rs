@@ -96,7 +96,7 @@ impl<'a> Planner<'a> {
             self.create(member);
         }
         for observation in observations {
-            let Some(network) = self.held.network(&observation.network) else {
+            let Some(network) = self.network(&observation.network) else {
                 let problem = format!("`{}` is no network that is recorded", observation.network);
                 self.plan.troubles.push(Trouble { at: observation.at.clone(), problem });
                 continue;
@@ -110,6 +110,15 @@ impl<'a> Planner<'a> {
             self.missing(snapshot);
         }
         self.plan
+    }
+
+    /// The network of a cell or a header: the one it was named for, or as the registry has it.
+    fn network(&self, text: &str) -> Option<NetworkId> {
+        let named = self.layout.networks.iter().find(|(header, _)| header == text);
+        match named {
+            Some((_, network)) => self.held.network(network.id()),
+            None => self.held.network(text),
+        }
     }
 
     fn create(&mut self, member: pb::Member) {
