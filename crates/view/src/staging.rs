@@ -38,7 +38,8 @@ impl Staging {
 
     /// What the command staged joins the batch.
     pub fn keep(&mut self) {
-        self.batch.append(&mut self.command);
+        // Not `append`, which builds the whole batch anew for every command.
+        self.batch.extend(std::mem::take(&mut self.command));
     }
 
     /// Forgets what the command staged since the last `keep`.
