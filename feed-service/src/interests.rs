@@ -70,7 +70,7 @@ pub(crate) struct Interest {
     interests: Arc<Interests>,
     id: u64,
     from: Position,
-    from_events: u64,
+    events_before: u64,
     ring: Arc<Notify>,
 }
 
@@ -92,8 +92,8 @@ impl Interests {
         }
         let entry = Entry { matcher, entered_under: under, ring: Arc::clone(&ring), matched: None };
         state.waiting.insert(id, entry);
-        let from_events = state.looked_at;
-        Interest { interests: Arc::clone(self), id, from, from_events, ring }
+        let events_before = state.looked_at;
+        Interest { interests: Arc::clone(self), id, from, events_before, ring }
     }
 
     /// Holds the events of the next commit against those they may concern.
@@ -185,8 +185,8 @@ impl Interest {
     }
 
     /// Events looked at before.
-    pub(crate) fn from_events(&self) -> u64 {
-        self.from_events
+    pub(crate) fn events_before(&self) -> u64 {
+        self.events_before
     }
 
     /// What is known to one who has dealt with everything up to a position.

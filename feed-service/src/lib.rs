@@ -5,7 +5,7 @@
 //! queries and can be deleted; streams read the journal.
 //!
 //! Promises, by name: Ordered, Unique, Atomic, Complete, Resumable, Bookmarkable, Durable before
-//! visible, Exactly once from the registry.
+//! visible, Snapshot-consistent, Exactly once from the registry.
 //!
 //! | file | holds |
 //! | --- | --- |

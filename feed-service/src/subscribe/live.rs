@@ -50,7 +50,7 @@ impl Live {
         let under = values.iter().map(|value| Term { axis: *axis, value: value.clone() }).collect();
         let matcher = Arc::clone(matcher);
         let interest = feed.interests.enter(matcher, under, feed.reader.head());
-        self.seen_events = interest.from_events();
+        self.seen_events = interest.events_before();
         self.interest = Some(interest);
         Ok(true)
     }

@@ -51,14 +51,16 @@ fn a_filter() -> impl Strategy<Value = Filter> {
         btree_set("[abc]".prop_map(|id| CampaignId::from_id(&id).unwrap()), 0..2),
         any::<bool>(),
     )
-        .prop_map(|(kinds, networks, members, themes, campaigns, exclude_withdrawals)| Filter {
-            kinds,
-            networks,
-            members,
-            themes,
-            campaigns,
-            exclude_withdrawals,
-            ..Default::default()
+        .prop_map(|(kinds, networks, members, themes, campaigns, exclude_withdrawals)| {
+            Filter {
+                kinds,
+                networks,
+                members,
+                themes,
+                campaigns,
+                exclude_withdrawals,
+                ..Default::default()
+            }
         })
 }
 

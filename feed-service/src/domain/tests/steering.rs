@@ -130,7 +130,8 @@ fn what_stands_against_it_is_told_at_once() {
     campaign.handovers = vec![handover; limits::HANDOVERS];
     let mut without_network = state();
     without_network.campaigns.get_mut("c").unwrap().network = None;
-    let table: [(&Facts, Command, Vec<(Rule, &str)>); 14] = [
+    type Case<'c> = (&'c Facts, Command, Vec<(Rule, &'c str)>);
+    let table: [Case<'_>; 14] = [
         (
             &full,
             change_leads("past", &["none", "gone"], ""),
