@@ -135,6 +135,7 @@ async fn positions_not_reached_in_time() {
     let mut wait = tonic::Request::new(GetNetworkRequest {
         name: "networks/n".to_owned(),
         min_position: 1_000,
+        ..Default::default()
     });
     wait.set_timeout(std::time::Duration::from_millis(200));
     let status = world.registry().get_network(wait).await.unwrap_err();

@@ -21,4 +21,5 @@ mod story;
 mod subscriptions;
 mod tables;
 mod tidy;
+mod validation;
 mod views;

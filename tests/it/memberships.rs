@@ -2,11 +2,11 @@
 
 use hansa_proto::pb::common::v1::Source;
 use hansa_proto::pb::registry::v1::{
-    Admission, AdmissionMode, ApproveMembershipRequest, ChangeMembershipRequest, EndNetworkRequest,
-    EndReason, GetMembershipRequest, GetNetworkRequest, InviteMemberRequest, JoinNetworkRequest,
-    LeaveNetworkRequest, ListMembershipsRequest, Membership, MembershipClass, MembershipState,
-    RecordMembershipRequest, ReinstateMembershipRequest, RejectMembershipRequest, Role, RoleKind,
-    SuspendMembershipRequest, Term,
+    Admission, AdmissionMode, ApproveMembershipRequest, ChangeMembershipRequest, Eligibility,
+    EndNetworkRequest, EndReason, GetMembershipRequest, GetNetworkRequest, InviteMemberRequest,
+    JoinNetworkRequest, LeaveNetworkRequest, ListMembershipsRequest, Membership, MembershipClass,
+    MembershipState, RecordMembershipRequest, ReinstateMembershipRequest, RejectMembershipRequest,
+    Role, RoleKind, SuspendMembershipRequest, Term,
 };
 use hansa_tests::refusal::{Refusal, refusal};
 use hansa_tests::{World, make};
@@ -122,8 +122,11 @@ async fn every_rule_that_fails_is_named() {
     create.network.as_mut().unwrap().admission = Some(Admission {
         charter_required: true,
         classes: vec![MembershipClass::Full.into()],
-        countries: vec!["FR".to_owned()],
-        min_population: 10_000,
+        eligibility: Some(Eligibility {
+            countries: vec!["FR".to_owned()],
+            min_population: 10_000,
+            ..Default::default()
+        }),
         ..Default::default()
     });
     registry.create_network(create).await.unwrap();

@@ -105,7 +105,7 @@ fn note(cell: &CampaignRow, over: bool) -> String {
     note.text()
 }
 
-/// No source says what came of a campaign.
+/// No source says what came of a campaign. It ends before its network does, which would end it too.
 fn end(row: &Row<CampaignRow>, ended: Option<PartialDate>) -> Step {
     let id = &row.cells.campaign_id;
     let request = EndCampaignRequest {
@@ -116,4 +116,5 @@ fn end(row: &Row<CampaignRow>, ended: Option<PartialDate>) -> Step {
     };
     Step::new(&row.at, Kind::Ending, ended, Write::EndCampaign(Box::new(request)))
         .needs([Fact::Campaign(id.clone()), Fact::CampaignUsed(id.clone())])
+        .makes(row.cells.network_id.clone().map(Fact::NetworkUsed))
 }
