@@ -25,12 +25,7 @@ async fn world(members: usize) -> (World, u64) {
     (world, position)
 }
 
-fn joint(
-    id: &str,
-    threshold: i64,
-    signatories: &[&str],
-    position: u64,
-) -> PublishStatementRequest {
+fn joint(id: &str, threshold: i64, signatories: &[&str], position: u64) -> PublishStatementRequest {
     let mut request = make::statement(id, "n", signatories);
     request.statement.as_mut().unwrap().effective_threshold = threshold;
     request.min_registry_position = position;
