@@ -83,3 +83,23 @@ async fn told(world: &World, kind: EventKind) -> Vec<Event> {
     let events = events_to_head(&mut world.feed(), None).await;
     events.into_iter().filter(|event| event.kind() == kind).collect()
 }
+
+/// Every resource that docs/domain-coverage.md names is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_coverage_names_is_there() {
+    let coverage = include_str!("../../docs/domain-coverage.md");
+    let real = crate::real::data().await;
+    let mut looked_up = 0;
+    for name in coverage.split('`').filter(|name| name.contains('/') && !name.ends_with('/')) {
+        let Some((collection, id)) = name.split_once('/') else { continue };
+        let found = match collection {
+            "networks" => real.network(id).await.name,
+            "statements" => real.statement(id).await.name,
+            "campaigns" => real.campaign(id).await.name,
+            _ => continue,
+        };
+        assert_eq!(found, name);
+        looked_up += 1;
+    }
+    assert!(looked_up > 100, "{looked_up}");
+}

@@ -111,7 +111,7 @@ fn positions(events: &[Value]) -> Vec<(u64, u64)> {
 #[test]
 fn the_first_run_imports_everything_and_later_ones_nothing() {
     let up = Up::start(&[]);
-    assert_eq!(up.json(&["networks", "list"]).len(), 118 + 15);
+    assert_eq!(up.json(&["networks", "list"]).len(), 123 + 15);
     assert_eq!(up.json(&["members", "list"]).len(), 593);
     assert_eq!(up.json(&["statements", "list"]).len(), 67);
     assert_eq!(up.json(&["campaigns", "list"]).len(), 24);

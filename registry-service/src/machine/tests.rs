@@ -47,6 +47,12 @@ fn step() -> impl Strategy<Value = MembershipStep> {
 fn create_network(number: usize, mode: AdmissionMode) -> Command {
     let mut network = fixtures::network(network_id(number).id());
     network.admission.mode = mode;
+    // One network is soon full, one waits for councils, one keeps out whom nobody has counted.
+    match number {
+        0 => network.admission.max_members = 2,
+        1 => network.admission.council_vote_required = true,
+        _ => network.admission.eligibility.max_population = 1_000_000,
+    }
     Command::CreateNetwork(network)
 }
 
@@ -97,12 +103,12 @@ fn about_networks_and_members() -> impl Strategy<Value = Command> {
 fn about_memberships() -> impl Strategy<Value = Command> {
     let state = prop::sample::select(MembershipState::ALL);
     prop_oneof![
-        4 => membership_id().prop_map(|membership| Command::JoinNetwork(JoinNetwork {
-            membership,
-            asked: fixtures::term(MembershipState::Active),
-            occurred_at: None,
-            etag: None,
-        })),
+        4 => (membership_id(), any::<bool>()).prop_map(|(membership, voted)| {
+            let mut asked = fixtures::term(MembershipState::Active);
+            asked.council_voted = voted.then(|| "2019..2020-03".parse().unwrap());
+            let join = JoinNetwork { membership, asked, occurred_at: None, etag: None };
+            Command::JoinNetwork(join)
+        }),
         2 => membership_id().prop_map(|membership| Command::InviteMember(InviteMember {
             membership,
             occurred_at: None,

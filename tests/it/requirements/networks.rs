@@ -107,7 +107,7 @@ async fn requirement_20_provenance_and_incomplete_inventories() {
     let real = real::data().await;
     let request = ListNetworksRequest { page_size: 1000, ..Default::default() };
     let networks = real.clients().registry().list_networks(request).await.unwrap().into_inner();
-    assert!(networks.networks.len() > 118);
+    assert!(networks.networks.len() > 123);
     assert!(networks.networks.iter().all(|network| !network.sources.is_empty()));
     let request = ListMemberCountsRequest { page_size: 1000, ..Default::default() };
     let counts = real.clients().landscape().list_member_counts(request).await.unwrap();

@@ -69,10 +69,10 @@ fn network<'a>(plan: &'a Plan, key: &str) -> &'a hansa_proto::pb::registry::v1::
 #[test]
 fn every_row_becomes_a_call() {
     let plan = plan();
-    assert_eq!(plan.count(NETWORKS, Kind::Network), 118);
+    assert_eq!(plan.count(NETWORKS, Kind::Network), 123);
     assert_eq!(plan.count(MEMBERS, Kind::Member), 593);
     assert_eq!(plan.count(MEMBERSHIPS, Kind::Membership), 923);
-    assert_eq!(plan.count(RELATIONS, Kind::Relation), 49);
+    assert_eq!(plan.count(RELATIONS, Kind::Relation), 50);
     assert_eq!(plan.count(STATEMENTS, Kind::Statement), 67);
     assert_eq!(plan.count(CAMPAIGNS, Kind::Campaign), 24);
     assert_eq!(plan.count(COOPERATIONS, Kind::Cooperation), 15);
