@@ -63,7 +63,7 @@ pub(crate) fn candidates(
         other.score.total_cmp(&one.score).then_with(|| one.member.cmp(&other.member))
     });
     found.truncate(most);
-    let candidates = found.into_iter().map(Candidate::to_pb).collect();
+    let candidates = found.into_iter().map(Candidate::into_pb).collect();
     Ok(pb::MemberMatch { candidates })
 }
 
@@ -98,7 +98,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn to_pb(self) -> pb::MemberCandidate {
+    fn into_pb(self) -> pb::MemberCandidate {
         let Candidate { member, display_name, score, reasons, .. } = self;
         // Two digits are more than a score can mean.
         pb::MemberCandidate {
