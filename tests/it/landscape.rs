@@ -89,7 +89,7 @@ async fn the_real_networks_by_origin() {
         rows.filter(|row| !row["activities"].is_empty()).count() as i64
     };
     let column = |label: &str| lobbying.columns.iter().position(|it| it == label).unwrap();
-    for (label, origin) in [("grassroots", "grassroots"), ("co opted", "co-opted")] {
+    for (label, origin) in [("grassroots", "grassroots"), ("co-opted", "co-opted")] {
         assert_eq!(lobbying.column_totals[column(label)], doing(origin), "{label}");
         for row in &lobbying.rows {
             let cell = cell(&lobbying, row, label);
@@ -104,7 +104,7 @@ async fn the_real_networks_by_origin() {
     let periods = table(&world, Statistic::PeriodByOrigin, "").await;
     for (period, founded) in [("1910–1919", "191"), ("1980–1989", "198"), ("2010–2019", "201")]
     {
-        for (label, origin) in [("grassroots", "grassroots"), ("co opted", "co-opted")] {
+        for (label, origin) in [("grassroots", "grassroots"), ("co-opted", "co-opted")] {
             let rows = files.iter().filter(|row| row["origin"] == origin);
             let expected = rows.filter(|row| row["founded"].starts_with(founded)).count() as i64;
             assert_eq!(count(&periods, period, label), expected, "{period} {label}");

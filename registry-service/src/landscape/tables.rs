@@ -169,7 +169,12 @@ fn place<T: PartialEq>(of: &[T], value: Option<T>) -> BTreeSet<usize> {
 }
 
 fn words<T: Copy>(of: &[T], word: fn(T) -> &'static str) -> Vec<String> {
-    of.iter().map(|value| word(*value).replace('_', " ")).collect()
+    of.iter().map(|value| label(word(*value))).collect()
+}
+
+/// A word of the contract as people write it.
+fn label(word: &str) -> String {
+    word.replace("co_opted", "co-opted").replace('_', " ")
 }
 
 fn name(placed: &Placed) -> String {
@@ -194,10 +199,10 @@ pub(super) fn region_by_scale(networks: &[Placed]) -> Table {
 pub(super) fn origin_scope_by_scale(networks: &[Placed]) -> Table {
     let pairs: Vec<(Origin, Scope)> =
         ORIGINS.iter().flat_map(|origin| SCOPES.iter().map(|scope| (*origin, *scope))).collect();
-    let label = |(origin, scope): &(Origin, Scope)| {
-        format!("{}, {}", origin.as_str().replace('_', " "), scope.as_str())
-    };
-    let rows = pairs.iter().map(label).collect();
+    let rows = pairs
+        .iter()
+        .map(|(origin, scope)| format!("{}, {}", label(origin.as_str()), scope.as_str()))
+        .collect();
     let columns = words(&SCALES, |scale| scale.as_str());
     let mut table = Table::new(("origin and scope", "scale"), rows, columns);
     for placed in networks {
