@@ -4,13 +4,13 @@ use hansa_proto::common::FrontType;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::pb::registry::v1::change::Resource;
 use hansa_proto::registry::{
-    AdmissionMode, ChangeKind, EndReason, ExternalIdScheme, MemberKind, MemberState,
+    AdmissionMode, Certainty, ChangeKind, EndReason, ExternalIdScheme, MemberKind, MemberState,
     MembershipClass, MembershipState, NetworkKind, NetworkState, Origin, RelationKind, RoleKind,
     Scale, Scope,
 };
 use serde_json::Value;
 
-use super::{Object, date, name, source, stated_count, time, word_of};
+use super::{Object, date, name, reading, source, stated_count, time, word_of};
 
 pub(crate) fn network(network: &pb::Network) -> Value {
     Object::default()
@@ -32,8 +32,12 @@ pub(crate) fn network(network: &pb::Network) -> Value {
         .list("stated_member_counts", &network.stated_member_counts, stated_count)
         .given("admission", network.admission.as_ref().map_or(Value::Null, admission))
         .given("state", word_of!(NetworkState, network.state))
+        .given("countries", network.countries.clone())
+        .given("m49_regions", network.m49_regions.clone())
+        .given("benefits", network.benefits.clone())
         .list("relations", &network.relations, relation)
         .list("contributions", &network.contributions, contribution)
+        .list("readings", &network.readings, reading)
         .given("note", network.note.as_str())
         .list("sources", &network.sources, source)
         .with("active_member_count", network.active_member_count)
@@ -51,9 +55,29 @@ fn admission(admission: &pb::Admission) -> Value {
         .with("charter_required", admission.charter_required)
         .given("rules_stated", admission.rules_stated.as_str())
         .list("classes", &admission.classes, |class| word_of!(MembershipClass, *class))
-        .list("member_kinds", &admission.member_kinds, |kind| word_of!(MemberKind, *kind))
-        .given("countries", admission.countries.clone())
-        .given("min_population", admission.min_population)
+        .given("council_vote_required", admission.council_vote_required.then_some(true))
+        .given("max_members", admission.max_members)
+        .given("eligibility", admission.eligibility.as_ref().map_or(Value::Null, eligibility))
+        .list("class_rules", &admission.class_rules, class_rule)
+        .into()
+}
+
+fn class_rule(rule: &pb::ClassRule) -> Value {
+    Object::default()
+        .given("class", word_of!(MembershipClass, rule.class))
+        .given("eligibility", rule.eligibility.as_ref().map_or(Value::Null, eligibility))
+        .into()
+}
+
+fn eligibility(eligibility: &pb::Eligibility) -> Value {
+    Object::default()
+        .list("member_kinds", &eligibility.member_kinds, |kind| word_of!(MemberKind, *kind))
+        .given("countries", eligibility.countries.clone())
+        .given("excluded_countries", eligibility.excluded_countries.clone())
+        .given("m49_regions", eligibility.m49_regions.clone())
+        .given("min_population", eligibility.min_population)
+        .given("max_population", eligibility.max_population)
+        .given("capitals_only", eligibility.capitals_only.then_some(true))
         .into()
 }
 
@@ -97,6 +121,7 @@ pub(crate) fn member(member: &pb::Member) -> Value {
         .given("m49_region", member.m49_region.as_str())
         .given("m49_subregion", member.m49_subregion.as_str())
         .given("point", point)
+        .given("capital", member.capital.then_some(true))
         .list("populations", &member.populations, population)
         .list("external_ids", &member.external_ids, external_id)
         .given("network", member.network.as_str())
@@ -104,6 +129,7 @@ pub(crate) fn member(member: &pb::Member) -> Value {
         .given("state", word_of!(MemberState, member.state))
         .given("retired", date(member.retired.as_ref()))
         .given("note", member.note.as_str())
+        .list("readings", &member.readings, reading)
         .list("sources", &member.sources, source)
         .given("etag", member.etag.as_str())
         .with("created_position", member.created_position)
@@ -159,6 +185,9 @@ fn term(term: &pb::Term) -> Value {
         .given("as_of", date(term.as_of.as_ref()))
         .given("end_reason", word_of!(EndReason, term.end_reason))
         .given("reason", term.reason.as_str())
+        .given("certainty", word_of!(Certainty, term.certainty))
+        .given("council_voted", date(term.council_voted.as_ref()))
+        .list("readings", &term.readings, reading)
         .given("note", term.note.as_str())
         .list("sources", &term.sources, source)
         .into()
@@ -183,4 +212,15 @@ pub(crate) fn change(change: &pb::Change) -> Value {
         None => object,
     }
     .into()
+}
+
+/// One entry of the history of a resource.
+pub(crate) fn history_entry(entry: &pb::HistoryEntry) -> Value {
+    Object::default()
+        .with("position", entry.position)
+        .given("recorded_at", time(entry.recorded_at.as_ref()))
+        .given("principal", entry.principal.as_str())
+        .given("request_id", entry.request_id.as_str())
+        .given("change", entry.change.as_ref().map_or(Value::Null, change))
+        .into()
 }

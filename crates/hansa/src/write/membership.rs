@@ -52,6 +52,10 @@ pub(crate) struct Join {
     #[arg(long, value_name = "DATE", value_parser = values::date)]
     charter_signed: Option<PartialDate>,
 
+    /// When its council voted to join
+    #[arg(long, value_name = "DATE", value_parser = values::date)]
+    council_voted: Option<PartialDate>,
+
     /// The person who is or signs for the member
     #[arg(long, value_name = "NAME")]
     representative: Option<String>,
@@ -118,6 +122,7 @@ pub(crate) async fn join(arguments: Join) -> Result<()> {
         representative: arguments.representative.unwrap_or_default(),
         occurred_at: arguments.date.map(PartialDate::to_pb),
         charter_signed: arguments.charter_signed.map(PartialDate::to_pb),
+        council_voted: arguments.council_voted.map(PartialDate::to_pb),
         grade: arguments.grade.unwrap_or_default(),
         note: arguments.note.unwrap_or_default(),
         sources: arguments.source,
