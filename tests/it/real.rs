@@ -41,7 +41,7 @@ pub(crate) async fn data() -> Arc<Real> {
 
 impl Real {
     fn start() -> Real {
-        let (ready, imported) = mpsc::channel();
+        let (ready, imported) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
