@@ -9,6 +9,10 @@ use hansa_chassis::server;
 use hansa_chassis::shutdown::Shutdown;
 use registry_service::{Config, run};
 
+// The writer thread makes and drops many small keys and values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Which networks exist and who belongs to which.
 #[derive(Debug, Parser)]
 #[command(name = "registry-service", version)]

@@ -30,8 +30,6 @@ mod plan;
 mod resources;
 mod run;
 mod sheet;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub use grades::{Grade, Grades};
