@@ -40,9 +40,7 @@ pub(super) fn text(statistic: Statistic, answer: &pb::GetTableResponse) -> Strin
     parts.join("\n") + "\n"
 }
 
-fn cells<'a>(
-    answer: &'a pb::GetTableResponse,
-) -> impl Iterator<Item = (&'a str, i64, &'a [pb::TableCell])> {
+fn cells(answer: &pb::GetTableResponse) -> impl Iterator<Item = (&str, i64, &[pb::TableCell])> {
     let width = answer.columns.len().max(1);
     let rows = answer.rows.iter().zip(&answer.row_totals).zip(answer.cells.chunks(width));
     rows.map(|((row, total), cells)| (row.as_str(), *total, cells))
