@@ -72,6 +72,9 @@ pub enum TableError {
         /// What is wrong.
         problem: String,
     },
+    /// An export that is not whole.
+    #[error("the export ended before its end: ask for it again")]
+    Unfinished,
     /// The registry does not answer.
     #[error(transparent)]
     Call(#[from] crate::CallError),

@@ -47,10 +47,7 @@ pub async fn exported(
     }
     match whole {
         true => Ok(exported),
-        false => {
-            Err(tonic::Status::unavailable("the export ended before its end: ask for it again")
-                .into())
-        }
+        false => Err(TableError::Unfinished),
     }
 }
 
