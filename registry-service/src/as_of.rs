@@ -13,7 +13,9 @@ use hansa_proto::registry::{EndReason, MembershipState, NetworkState};
 use hansa_proto::violation::Violations;
 
 /// A date of a stored message; what does not read counts as not known.
-pub(crate) fn date(message: Option<&hansa_proto::pb::common::v1::PartialDate>) -> Option<PartialDate> {
+pub(crate) fn date(
+    message: Option<&hansa_proto::pb::common::v1::PartialDate>,
+) -> Option<PartialDate> {
     PartialDate::parse(*message?, "date", &mut Violations::default())
 }
 
@@ -30,7 +32,10 @@ pub(crate) fn certainty(term: &pb::Term, asked: PartialDate) -> Option<pb::Certa
     }
     let stay = Stay {
         joined: date(term.joined.as_ref()),
-        asked_to_join: date(term.applied.as_ref()).into_iter().chain(date(term.invited.as_ref())).max(),
+        asked_to_join: date(term.applied.as_ref())
+            .into_iter()
+            .chain(date(term.invited.as_ref()))
+            .max(),
         left: date(term.left.as_ref()),
         ended: state == MembershipState::Ended,
         seen: date(term.as_of.as_ref()),

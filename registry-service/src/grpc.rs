@@ -15,11 +15,11 @@ use hansa_proto::pb::registry::v1 as pb;
 use pb::registry_service_server::RegistryService;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{changes, history};
 use crate::export;
 use crate::import::Imports;
 use crate::machine::RegistryMachine;
 use crate::query::{Queries, Wait};
+use crate::{changes, history};
 pub(crate) use batch::command;
 use write::Written;
 pub(crate) use write::{PRINCIPAL, hash_of};

@@ -31,9 +31,9 @@ use hansa_proto::violation::Violations;
 use hansa_view::{ReadView, ViewError};
 use pb::change::Resource;
 
+use crate::as_of;
 use crate::view::versions;
 use crate::view::{self, postings};
-use crate::as_of;
 use facts::{Field, Row, Sort};
 use filter::Filter;
 
@@ -182,7 +182,7 @@ impl Query {
         let Some(member) = versions::member_at(keys, &id, at)? else { return Ok(None) };
         let order_key = self.order_key(Row::Member(&member), id.id());
         let matches = self.filter.matches(Row::Member(&member));
-        Ok(matches.then(|| Found { resource: Resource::Member(member), order_key }))
+        Ok(matches.then_some(Found { resource: Resource::Member(member), order_key }))
     }
 
     fn membership(
@@ -201,7 +201,7 @@ impl Query {
             let missing = || ViewError::Value("a membership is of no member".to_owned());
             self.filter.matches(Row::Membership(&membership, &member.ok_or_else(missing)?))
         };
-        Ok(matches.then(|| Found { resource: Resource::Membership(membership), order_key }))
+        Ok(matches.then_some(Found { resource: Resource::Membership(membership), order_key }))
     }
 
     /// The membership of both a network and a member, when it is asked for.

@@ -179,7 +179,13 @@ impl RegistryMachine {
 
         let changes = self.fold(&changes).map_err(view_failed)?;
         let (index, resource) = answering(&changes);
-        let draft = draft(slot, request.principal, request.retry_key.as_ref(), Answering::Change(index), changes);
+        let draft = draft(
+            slot,
+            request.principal,
+            request.retry_key.as_ref(),
+            Answering::Change(index),
+            changes,
+        );
         if draft.size() > limits::REGISTRY_COMMIT_BYTES {
             self.staging.undo();
             return Err(Refused::TooLarge);

@@ -76,9 +76,7 @@ impl Queries {
         match reached.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_stopped)) => Err(status::not_serving()),
-            Err(_elapsed) => {
-                Err(status::position_not_reached(wait.position, self.reader.head()))
-            }
+            Err(_elapsed) => Err(status::position_not_reached(wait.position, self.reader.head())),
         }
     }
 

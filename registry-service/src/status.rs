@@ -125,7 +125,8 @@ fn reason(rejection: &Rejection) -> &'static str {
 pub(crate) fn row_rejected(rejection: Rejection) -> ImportError {
     let rules = match &rejection {
         Rejection::Refused(violations) => {
-            let named = |rule: &str| RuleViolation::from_str_name(&format!("RULE_VIOLATION_{rule}"));
+            let named =
+                |rule: &str| RuleViolation::from_str_name(&format!("RULE_VIOLATION_{rule}"));
             let rules = violations.iter().filter_map(|violation| named(violation.rule.as_str()));
             rules.map(i32::from).collect()
         }
@@ -262,7 +263,10 @@ mod tests {
             (refused(Rejection::TooLarge { limit: 1 }), Code::ResourceExhausted, "TOO_LARGE"),
             (refused(Rejection::RequestIdReused), Code::FailedPrecondition, "REQUEST_ID_REUSED"),
             (
-                refused(Rejection::InItem { index: 3, rejection: Box::new(Rejection::RequestIdReused) }),
+                refused(Rejection::InItem {
+                    index: 3,
+                    rejection: Box::new(Rejection::RequestIdReused),
+                }),
                 Code::FailedPrecondition,
                 "REQUEST_ID_REUSED",
             ),

@@ -154,9 +154,8 @@ fn number(keys: &dyn Keys, key: &[u8]) -> Result<u64, ViewError> {
 }
 
 fn decoded_number(content: &[u8]) -> Result<u64, ViewError> {
-    let bytes: [u8; 8] = content
-        .try_into()
-        .map_err(|_| ViewError::Value("a number has not 8 bytes".to_owned()))?;
+    let bytes: [u8; 8] =
+        content.try_into().map_err(|_| ViewError::Value("a number has not 8 bytes".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
 }
 

@@ -1,8 +1,14 @@
 //! The registry through gRPC: the very service, on a port of its own and a directory of its own.
 #![allow(clippy::unwrap_used)]
 
+#[path = "service/batches.rs"]
+mod batches;
+#[path = "service/exports.rs"]
+mod exports;
 #[path = "service/harness.rs"]
 mod harness;
+#[path = "service/imports.rs"]
+mod imports;
 #[path = "service/landscape.rs"]
 mod landscape;
 #[path = "service/lists.rs"]
@@ -17,9 +23,3 @@ mod two_times;
 mod watching;
 #[path = "service/writes.rs"]
 mod writes;
-#[path = "service/batches.rs"]
-mod batches;
-#[path = "service/exports.rs"]
-mod exports;
-#[path = "service/imports.rs"]
-mod imports;

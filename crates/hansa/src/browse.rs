@@ -1,8 +1,11 @@
 //! `hansa networks|members|memberships|statements|campaigns`: what there is, listed and one by one.
 
 mod feed;
+mod history;
+mod which;
 
 pub(crate) use feed::{campaigns, statements};
+pub(crate) use history::{History, history};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -10,7 +13,7 @@ use hansa_client::CallError;
 use hansa_proto::ids::{CampaignId, MemberId, MembershipId, NetworkId, StatementId};
 use hansa_proto::pb::registry::v1 as registry;
 use hansa_proto::registry::{
-    MemberKind, MembershipClass, MembershipState, NetworkKind, NetworkState,
+    Certainty, MemberKind, MembershipClass, MembershipState, NetworkKind, NetworkState,
 };
 use serde_json::Value;
 
@@ -19,10 +22,11 @@ use crate::json::{self, date_text, shown};
 use crate::output::answer;
 use crate::values::{self, bare};
 use crate::{output, table};
+use which::{Now, OnADay, Recorded, Which};
 
 /// One resource and how many to list, the same for all.
 macro_rules! resource_command {
-    ($(#[$about:meta])* $command:ident, $action:ident, $list:ident, $id:ty, $parse:path, $get_about:literal, $list_about:literal) => {
+    ($(#[$about:meta])* $command:ident, $action:ident, $list:ident, $times:ident, $id:ty, $parse:path, $get_about:literal, $list_about:literal) => {
         $(#[$about])*
         #[derive(Debug, Args)]
         pub(crate) struct $command {
@@ -42,6 +46,9 @@ macro_rules! resource_command {
                 /// Its id, bare or in full
                 #[arg(value_parser = $parse)]
                 id: $id,
+
+                #[command(flatten)]
+                times: $times,
             },
         }
     };
@@ -49,22 +56,22 @@ macro_rules! resource_command {
 
 resource_command! {
     /// List networks, or show one
-    Networks, NetworkAction, ListAll, NetworkId, values::network,
+    Networks, NetworkAction, ListNetworks, OnADay, NetworkId, values::network,
     "Show a network", "List networks by id"
 }
 resource_command! {
     /// List members, or show one
-    Members, MemberAction, ListAll, MemberId, values::member,
+    Members, MemberAction, ListMembers, Recorded, MemberId, values::member,
     "Show a member", "List members by id"
 }
 resource_command! {
     /// List statements, or show one with its signatures
-    Statements, StatementAction, ListOf, StatementId, values::statement,
+    Statements, StatementAction, ListOf, Now, StatementId, values::statement,
     "Show a statement with its signatures", "List statements by id"
 }
 resource_command! {
     /// List campaigns, or show one with its participants
-    Campaigns, CampaignAction, ListOf, CampaignId, values::campaign,
+    Campaigns, CampaignAction, ListOf, Now, CampaignId, values::campaign,
     "Show a campaign with its participants", "List campaigns by id"
 }
 
@@ -86,6 +93,12 @@ enum MembershipAction {
         whose: Whose,
 
         #[command(flatten)]
+        which: Which,
+
+        #[command(flatten)]
+        times: OnADay,
+
+        #[command(flatten)]
         limit: Limit,
     },
     /// Show a membership with all its terms
@@ -97,6 +110,9 @@ enum MembershipAction {
         /// The member
         #[arg(value_parser = values::member)]
         member: MemberId,
+
+        #[command(flatten)]
+        times: OnADay,
     },
 }
 
@@ -113,7 +129,25 @@ struct Whose {
 }
 
 #[derive(Debug, Args)]
-struct ListAll {
+struct ListNetworks {
+    #[command(flatten)]
+    which: Which,
+
+    #[command(flatten)]
+    times: OnADay,
+
+    #[command(flatten)]
+    limit: Limit,
+}
+
+#[derive(Debug, Args)]
+struct ListMembers {
+    #[command(flatten)]
+    which: Which,
+
+    #[command(flatten)]
+    times: Recorded,
+
     #[command(flatten)]
     limit: Limit,
 }
@@ -203,8 +237,13 @@ pub(crate) async fn networks(arguments: Networks) -> Result<()> {
     let client = arguments.client.registry().await?.registry;
     let as_json = arguments.client.json;
     match arguments.action {
-        NetworkAction::Get { id } => {
-            let request = registry::GetNetworkRequest { name: id.to_string(), min_position: 0 };
+        NetworkAction::Get { id, times } => {
+            let request = registry::GetNetworkRequest {
+                name: id.to_string(),
+                min_position: 0,
+                at_position: times.recorded.at_position,
+                as_of: times.as_of(),
+            };
             let network = answer(client.clone().get_network(request).await)?.network;
             show_one(as_json, &json::network(&network.unwrap_or_default()))
         }
@@ -218,8 +257,15 @@ pub(crate) async fn networks(arguments: Networks) -> Result<()> {
                 network_row,
                 |page_token, page_size| {
                     let mut client = client.clone();
-                    let request =
-                        registry::ListNetworksRequest { page_size, page_token, min_position: 0 };
+                    let request = registry::ListNetworksRequest {
+                        page_size,
+                        page_token,
+                        min_position: 0,
+                        filter: list.which.filter.clone(),
+                        order_by: list.which.order_by.clone(),
+                        at_position: list.times.recorded.at_position,
+                        as_of: list.times.as_of(),
+                    };
                     async move {
                         let page = answer(client.list_networks(request).await)?;
                         Ok((page.networks, page.next_page_token))
@@ -246,8 +292,12 @@ pub(crate) async fn members(arguments: Members) -> Result<()> {
     let client = arguments.client.registry().await?.registry;
     let as_json = arguments.client.json;
     match arguments.action {
-        MemberAction::Get { id } => {
-            let request = registry::GetMemberRequest { name: id.to_string(), min_position: 0 };
+        MemberAction::Get { id, times } => {
+            let request = registry::GetMemberRequest {
+                name: id.to_string(),
+                min_position: 0,
+                at_position: times.at_position,
+            };
             let member = answer(client.clone().get_member(request).await)?.member;
             show_one(as_json, &json::member(&member.unwrap_or_default()))
         }
@@ -261,8 +311,14 @@ pub(crate) async fn members(arguments: Members) -> Result<()> {
                 member_row,
                 |page_token, page_size| {
                     let mut client = client.clone();
-                    let request =
-                        registry::ListMembersRequest { page_size, page_token, min_position: 0 };
+                    let request = registry::ListMembersRequest {
+                        page_size,
+                        page_token,
+                        min_position: 0,
+                        filter: list.which.filter.clone(),
+                        order_by: list.which.order_by.clone(),
+                        at_position: list.times.at_position,
+                    };
                     async move {
                         let page = answer(client.list_members(request).await)?;
                         Ok((page.members, page.next_page_token))
@@ -288,17 +344,30 @@ pub(crate) async fn memberships(arguments: Memberships) -> Result<()> {
     let client = arguments.client.registry().await?.registry;
     let as_json = arguments.client.json;
     match arguments.action {
-        MembershipAction::Get { network, member } => {
-            let name = MembershipId { network, member }.to_string();
-            let request = registry::GetMembershipRequest { name, min_position: 0 };
+        MembershipAction::Get { network, member, times } => {
+            let request = registry::GetMembershipRequest {
+                name: MembershipId { network, member }.to_string(),
+                min_position: 0,
+                at_position: times.recorded.at_position,
+                as_of: times.as_of(),
+            };
             let membership = answer(client.clone().get_membership(request).await)?.membership;
             show_one(as_json, &json::membership(&membership.unwrap_or_default()))
         }
-        MembershipAction::List { whose, limit } => {
+        MembershipAction::List { whose, which, times, limit } => {
             let network = optional(whose.network.as_ref());
             let member = optional(whose.member.as_ref());
-            let headings =
-                ["network", "member", "state", "class", "roles", "joined", "left", "as of"];
+            let headings = [
+                "network",
+                "member",
+                "state",
+                "class",
+                "roles",
+                "joined",
+                "left",
+                "as of",
+                "certainty",
+            ];
             show_all(
                 as_json,
                 &limit,
@@ -313,6 +382,10 @@ pub(crate) async fn memberships(arguments: Memberships) -> Result<()> {
                         page_size,
                         page_token,
                         min_position: 0,
+                        filter: which.filter.clone(),
+                        order_by: which.order_by.clone(),
+                        at_position: times.recorded.at_position,
+                        as_of: times.as_of(),
                     };
                     async move {
                         let page = answer(client.list_memberships(request).await)?;
@@ -343,5 +416,6 @@ fn membership_row(membership: &registry::Membership) -> Vec<String> {
         date_text(term.joined.as_ref()).unwrap_or_default(),
         date_text(term.left.as_ref()).unwrap_or_default(),
         date_text(term.as_of.as_ref()).unwrap_or_default(),
+        word(Certainty::from_pb(term.certainty).map(Certainty::as_str)),
     ]
 }

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Members(browse::Members),
     /// List memberships of a network or a member, or show one with all its terms
     Memberships(browse::Memberships),
+    /// Show what was recorded of a network, a member or a membership, by whom and when
+    History(browse::History),
     /// List statements, or show one with its signatures
     Statements(browse::Statements),
     /// List campaigns, or show one with its participants
@@ -89,6 +91,7 @@ pub(crate) async fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Networks(arguments)) => Box::pin(browse::networks(arguments)).await,
         Some(Command::Members(arguments)) => Box::pin(browse::members(arguments)).await,
         Some(Command::Memberships(arguments)) => Box::pin(browse::memberships(arguments)).await,
+        Some(Command::History(arguments)) => Box::pin(browse::history(arguments)).await,
         Some(Command::Statements(arguments)) => Box::pin(browse::statements(arguments)).await,
         Some(Command::Campaigns(arguments)) => Box::pin(browse::campaigns(arguments)).await,
         Some(Command::Join(arguments)) => Box::pin(write::join(*arguments)).await,

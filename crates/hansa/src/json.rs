@@ -7,7 +7,7 @@ mod registry;
 
 pub(crate) use event::{event, headline};
 pub(crate) use feed::{campaign, participation, signature, statement};
-pub(crate) use registry::{change, member, membership, network};
+pub(crate) use registry::{change, history_entry, member, membership, network};
 
 use hansa_proto::common::{NameKind, TargetKind};
 use hansa_proto::pb::common::v1 as pb;

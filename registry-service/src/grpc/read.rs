@@ -83,7 +83,8 @@ impl Registry {
         let (query, page) = asked.parse(Violations::default()).map_err(status::malformed)?;
         let listed = self.list(wait, query, page, request.at_position).await?;
         let Listed { resources, next_page_token, position } = listed;
-        let networks = resources.into_iter().map(super::write::network).collect::<Result<_, _>>()?;
+        let networks =
+            resources.into_iter().map(super::write::network).collect::<Result<_, _>>()?;
         Ok(pb::ListNetworksResponse { networks, next_page_token, position })
     }
 

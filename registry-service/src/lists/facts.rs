@@ -99,9 +99,9 @@ impl Sort {
     pub(crate) const fn fields(self) -> &'static [Field] {
         use Field::*;
         match self {
-            Sort::Network => &[
-                Kind, Scale, Origin, Scope, Theme, Country, Region, State, FrontType, Founded,
-            ],
+            Sort::Network => {
+                &[Kind, Scale, Origin, Scope, Theme, Country, Region, State, FrontType, Founded]
+            }
             Sort::Member => &[Kind, Country, Region, State, Capital, Population],
             Sort::Membership => &[State, Class, Role, Country, Region, Joined, Left],
         }
@@ -248,8 +248,7 @@ fn of_member(member: &pb::Member, field: Field) -> Vec<Fact> {
         Field::Country => texts([member.country.as_str()]),
         Field::Region => {
             let country = Country::parse(&member.country).ok();
-            let continent =
-                Continent::of_place(country, &member.m49_region, &member.m49_subregion);
+            let continent = Continent::of_place(country, &member.m49_region, &member.m49_subregion);
             word(continent.map(Continent::m49))
         }
         Field::Capital => vec![Fact::Flag(member.capital)],
@@ -277,9 +276,9 @@ fn of_membership(membership: &pb::Membership, member: &pb::Member, field: Field)
         Field::State => {
             word(MembershipState::from_pb(membership.state).map(MembershipState::as_str))
         }
-        Field::Class => of_last(|term| {
-            word(MembershipClass::from_pb(term.class).map(MembershipClass::as_str))
-        }),
+        Field::Class => {
+            of_last(|term| word(MembershipClass::from_pb(term.class).map(MembershipClass::as_str)))
+        }
         Field::Role => of_last(|term| {
             let kinds = term.roles.iter().filter_map(|role| RoleKind::from_pb(role.kind));
             texts(kinds.map(RoleKind::as_str))

@@ -1,6 +1,6 @@
 //! The words of a filter: names and values, quoted texts, operators, parentheses, AND, OR, NOT.
 
-use super::parse::Problem;
+use super::parse::Malformed;
 
 /// A word of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Lexeme {
 const OPERATORS: [&str; 7] = ["!=", "<=", ">=", "=", "<", ">", ":"];
 
 /// The tokens of a filter, in order.
-pub(super) fn tokens(text: &str) -> Result<Vec<Lexeme>, Problem> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Lexeme>, Malformed> {
     let letters: Vec<char> = text.chars().collect();
     let mut tokens = Vec::new();
     let mut offset = 0;
@@ -39,10 +39,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Lexeme>, Problem> {
             }
             '(' => (Token::Open, 1),
             ')' => (Token::Close, 1),
-            '"' => quoted(rest).ok_or_else(|| Problem::new(offset, "expected another `\"`"))?,
+            '"' => quoted(rest).ok_or_else(|| Malformed::new(offset, "expected another `\"`"))?,
             _ => match operator(rest) {
                 Some(operator) => (Token::Operator(operator), operator.len()),
-                None => word(rest).ok_or_else(|| Problem::new(offset, "expected `!=`"))?,
+                None => word(rest).ok_or_else(|| Malformed::new(offset, "expected `!=`"))?,
             },
         };
         tokens.push(Lexeme { offset, token });

@@ -25,16 +25,16 @@ const TESTS: usize = 100;
 
 /// What is wrong with a filter, and where.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct Malformed {
     /// Characters before it.
     pub(super) offset: usize,
     /// What is wrong.
     pub(super) what: String,
 }
 
-impl Problem {
-    pub(super) fn new(offset: usize, what: impl Into<String>) -> Problem {
-        Problem { offset, what: what.into() }
+impl Malformed {
+    pub(super) fn new(offset: usize, what: impl Into<String>) -> Malformed {
+        Malformed { offset, what: what.into() }
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn filter(text: &str, sort: Sort, violations: &mut Violations) -> Fil
     })
 }
 
-fn parsed(text: &str, sort: Sort) -> Result<Filter, Problem> {
+fn parsed(text: &str, sort: Sort) -> Result<Filter, Malformed> {
     let tokens = lex::tokens(text)?;
     if tokens.is_empty() {
         return Ok(Filter::all());
@@ -60,7 +60,7 @@ fn parsed(text: &str, sort: Sort) -> Result<Filter, Problem> {
     let filter = parser.filter(0)?;
     match parser.peek() {
         None => Ok(filter),
-        Some(lexeme) => Err(Problem::new(lexeme.offset, "there is no `(` for this `)`")),
+        Some(lexeme) => Err(Malformed::new(lexeme.offset, "there is no `(` for this `)`")),
     }
 }
 
@@ -89,7 +89,7 @@ impl Parser {
         found
     }
 
-    fn filter(&mut self, depth: usize) -> Result<Filter, Problem> {
+    fn filter(&mut self, depth: usize) -> Result<Filter, Malformed> {
         let mut parts = vec![self.factor(depth)?];
         loop {
             let joined = self.take_if(&Token::And);
@@ -101,7 +101,7 @@ impl Parser {
         Ok(one_or(parts, Filter::And))
     }
 
-    fn factor(&mut self, depth: usize) -> Result<Filter, Problem> {
+    fn factor(&mut self, depth: usize) -> Result<Filter, Malformed> {
         let mut parts = vec![self.term(depth)?];
         while self.take_if(&Token::Or) {
             parts.push(self.term(depth)?);
@@ -109,66 +109,68 @@ impl Parser {
         Ok(one_or(parts, Filter::Or))
     }
 
-    fn term(&mut self, depth: usize) -> Result<Filter, Problem> {
+    fn term(&mut self, depth: usize) -> Result<Filter, Malformed> {
         if self.take_if(&Token::Not) {
             return Ok(Filter::Not(Box::new(self.unnegated(depth)?)));
         }
         self.unnegated(depth)
     }
 
-    fn unnegated(&mut self, depth: usize) -> Result<Filter, Problem> {
+    fn unnegated(&mut self, depth: usize) -> Result<Filter, Malformed> {
         let expected = "expected a comparison, a word or `(`";
-        let Some(lexeme) = self.take() else { return Err(Problem::new(self.end, expected)) };
+        let Some(lexeme) = self.take() else { return Err(Malformed::new(self.end, expected)) };
         match lexeme.token {
             Token::Open if depth == DEPTH => {
-                Err(Problem::new(lexeme.offset, format!("more than {DEPTH} levels of `(`")))
+                Err(Malformed::new(lexeme.offset, format!("more than {DEPTH} levels of `(`")))
             }
             Token::Open => {
                 let inner = self.filter(depth + 1)?;
                 if !self.take_if(&Token::Close) {
-                    return Err(Problem::new(self.end, "expected `)`"));
+                    return Err(Malformed::new(self.end, "expected `)`"));
                 }
                 Ok(inner)
             }
             Token::Word(text) => self.test(lexeme.offset, text, false),
             Token::Quoted(text) => self.test(lexeme.offset, text, true),
             Token::Close | Token::And | Token::Or | Token::Not | Token::Operator(_) => {
-                Err(Problem::new(lexeme.offset, expected))
+                Err(Malformed::new(lexeme.offset, expected))
             }
         }
     }
 
-    fn test(&mut self, offset: usize, text: String, quoted: bool) -> Result<Filter, Problem> {
+    fn test(&mut self, offset: usize, text: String, quoted: bool) -> Result<Filter, Malformed> {
         self.tests += 1;
         if self.tests > TESTS {
-            return Err(Problem::new(offset, format!("more than {TESTS} tests")));
+            return Err(Malformed::new(offset, format!("more than {TESTS} tests")));
         }
         let operator = match self.peek().map(|lexeme| (&lexeme.token, lexeme.offset)) {
             Some((Token::Operator(operator), at)) if !quoted => (*operator, at),
             Some((Token::Operator(_), at)) => {
-                return Err(Problem::new(at, "a field is not quoted"));
+                return Err(Malformed::new(at, "a field is not quoted"));
             }
             _ => return Ok(Filter::Named(phrase(offset, &text, quoted)?)),
         };
         self.next += 1;
         let field = self.field(offset, &text)?;
         let Some(lexeme) = self.take() else {
-            return Err(Problem::new(self.end, format!("expected a value of `{text}`")));
+            return Err(Malformed::new(self.end, format!("expected a value of `{text}`")));
         };
         match lexeme.token {
-            Token::Word(value) => compared(self.sort, field, operator, lexeme.offset, &value, false),
+            Token::Word(value) => {
+                compared(self.sort, field, operator, lexeme.offset, &value, false)
+            }
             Token::Quoted(value) => {
                 compared(self.sort, field, operator, lexeme.offset, &value, true)
             }
-            _ => Err(Problem::new(lexeme.offset, format!("expected a value of `{text}`"))),
+            _ => Err(Malformed::new(lexeme.offset, format!("expected a value of `{text}`"))),
         }
     }
 
-    fn field(&self, offset: usize, name: &str) -> Result<Field, Problem> {
+    fn field(&self, offset: usize, name: &str) -> Result<Field, Malformed> {
         let fields = self.sort.fields();
         fields.iter().copied().find(|field| field.as_str() == name).ok_or_else(|| {
             let known: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
-            Problem::new(offset, format!("`{name}` is not one of {}", known.join(", ")))
+            Malformed::new(offset, format!("`{name}` is not one of {}", known.join(", ")))
         })
     }
 }
@@ -180,10 +182,10 @@ fn one_or(mut parts: Vec<Filter>, of: fn(Vec<Filter>) -> Filter) -> Filter {
     }
 }
 
-fn phrase(offset: usize, text: &str, whole: bool) -> Result<Phrase, Problem> {
+fn phrase(offset: usize, text: &str, whole: bool) -> Result<Phrase, Malformed> {
     let words = fold_text::words(text);
     match words.is_empty() {
-        true => Err(Problem::new(offset, "there is no letter and no digit in this word")),
+        true => Err(Malformed::new(offset, "there is no letter and no digit in this word")),
         false => Ok(Phrase { words, whole }),
     }
 }
@@ -196,7 +198,7 @@ fn compared(
     offset: usize,
     text: &str,
     quoted: bool,
-) -> Result<Filter, Problem> {
+) -> Result<Filter, Malformed> {
     if operator == ":" && text == "*" && !quoted {
         return Ok(Filter::Present(field));
     }
@@ -216,13 +218,13 @@ fn compared(
                 _ => "=, != or :",
             };
             let what = format!("`{}` is compared with {allowed}", field.as_str());
-            return Err(Problem::new(at, what));
+            return Err(Malformed::new(at, what));
         }
     };
     if operator == ":" && holds == Holds::Text {
         return Ok(Filter::Has(field, phrase(offset, text, quoted)?));
     }
-    let value = value(&holds, text).map_err(|expected| Problem::new(offset, expected))?;
+    let value = value(&holds, text).map_err(|expected| Malformed::new(offset, expected))?;
     let test = Filter::Compare { field, comparison, value };
     Ok(if operator == "!=" { Filter::Not(Box::new(test)) } else { test })
 }

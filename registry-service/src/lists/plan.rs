@@ -13,8 +13,8 @@ use hansa_view::{Keys, ReadView, ViewError};
 use super::facts::{Field, Sort};
 use super::filter::{Comparison, Filter, Value};
 use super::{Query, Scope};
-use crate::view::postings::{self, INDEX, WAS};
 use crate::view;
+use crate::view::postings::{self, INDEX, WAS};
 
 /// Most resources that are put in order for one page. Few in tests, so that they go past it.
 pub(super) const GATHERED: usize = if cfg!(test) { 5 } else { 2_000 };
@@ -74,9 +74,7 @@ pub(super) fn plan(keys: &ReadView<'_>, query: &Query, at: Position) -> Result<S
         (Some(_), None) => match order_list(&query.scope) {
             Some(list) => Ok(Source::Listed(list)),
             // At most as many as there are networks.
-            None => {
-                Ok(Source::Gathered(gathered(keys, &stored(&query.scope), now, usize::MAX)?))
-            }
+            None => Ok(Source::Gathered(gathered(keys, &stored(&query.scope), now, usize::MAX)?)),
         },
     }
 }
@@ -182,12 +180,7 @@ fn shortest<'w>(
     Ok(None)
 }
 
-fn length(
-    keys: &ReadView<'_>,
-    list: &List,
-    now: bool,
-    limit: usize,
-) -> Result<usize, ViewError> {
+fn length(keys: &ReadView<'_>, list: &List, now: bool, limit: usize) -> Result<usize, ViewError> {
     let (prefix, was) = list.prefixes(now);
     let mut length = keys.scan(&prefix, None, limit)?.len();
     if let Some(was) = was {

@@ -76,7 +76,8 @@ enum Ask {
 
 fn word_ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
-        prop::sample::select(vec!["kol", "Köln", "c", "paulo", "lodz-kold", "x"]).prop_map(Ask::Begins),
+        prop::sample::select(vec!["kol", "Köln", "c", "paulo", "lodz-kold", "x"])
+            .prop_map(Ask::Begins),
         prop::sample::select(vec!["koln", "kol", "São Paulo", "paulo sao", "łódź"])
             .prop_map(Ask::Phrase),
     ]
@@ -204,7 +205,11 @@ impl World {
         network.recorded.created_position = 1;
         network.recorded.updated_position = 1;
         let id = network.id.clone();
-        fold(&mut staging, ChangeKind::NetworkCreated, domain::Resource::Network(Box::new(network)));
+        fold(
+            &mut staging,
+            ChangeKind::NetworkCreated,
+            domain::Resource::Network(Box::new(network)),
+        );
         let mut world = World { view, staging, models: vec![Model::new()], network: id };
         world.settle();
         world
@@ -271,8 +276,9 @@ impl World {
     fn naive(&self, at: u64, asked: &Asked) -> Vec<String> {
         let model = &self.models[usize::try_from(at).unwrap() - 1];
         let rows = model.iter().filter(|(_, known)| asked.of_members || known.joined.is_some());
-        let mut rows: Vec<(&String, &Known)> =
-            rows.filter(|(_, known)| asked.ask.as_ref().is_none_or(|ask| ask.holds(known))).collect();
+        let mut rows: Vec<(&String, &Known)> = rows
+            .filter(|(_, known)| asked.ask.as_ref().is_none_or(|ask| ask.holds(known)))
+            .collect();
         let value = |known: &Known| match asked.of_members {
             true => known.population,
             false => known.joined.map(|(year, _)| i64::from(year)),
@@ -286,7 +292,12 @@ impl World {
         rows.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
-    fn page(&self, asked: &Asked, at: u64, after: Option<Vec<u8>>) -> (Vec<String>, Option<Vec<u8>>) {
+    fn page(
+        &self,
+        asked: &Asked,
+        at: u64,
+        after: Option<Vec<u8>>,
+    ) -> (Vec<String>, Option<Vec<u8>>) {
         let mut walk = Walk::new(asked.query(&self.network), Position::new(at), asked.size, after);
         while !walk.is_done() {
             walk = self.view.read(|keys| walk.step(keys)).unwrap();
@@ -312,8 +323,9 @@ fn fold(staging: &mut Staging, kind: ChangeKind, resource: domain::Resource) {
 
 fn describe(member: &mut Member, known: &Known) {
     let name = member.names[0].clone();
-    let named = |index: &usize| {
-        hansa_proto::common::Name { text: NAMES[*index].0.to_owned(), ..name.clone() }
+    let named = |index: &usize| hansa_proto::common::Name {
+        text: NAMES[*index].0.to_owned(),
+        ..name.clone()
     };
     member.names = known.names.iter().map(named).collect();
     member.country = Some(Country::parse(COUNTRIES[known.country]).unwrap());

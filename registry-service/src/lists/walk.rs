@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use hansa_journal::Position;
 use hansa_proto::pb::registry::v1 as pb;
-use hansa_view::{Keys, ReadView, ViewError};
+use hansa_view::{Entry, Keys, ReadView, ViewError};
 use pb::change::Resource;
 use prost::Message;
 
@@ -78,18 +78,13 @@ impl Walk {
     fn walk_list(&mut self, keys: &ReadView<'_>, list: &List) -> Result<(), ViewError> {
         // One more than the page takes tells whether there is a next page.
         let missing = self.size - self.items.len() + 1;
-        let takes_all = self.query.filter.is_all()
-            && self.query.as_of.is_none()
-            && keys.applied() == self.at;
+        let takes_all =
+            self.query.filter.is_all() && self.query.as_of.is_none() && keys.applied() == self.at;
         let limit = if takes_all { missing.min(STRETCH) } else { STRETCH };
         let stretch = self.stretch(keys, list, limit)?;
         self.looked_at += limit;
         let enough = self.looked_at + STRETCH;
-        let skipped = match list {
-            List::Stored(_) => 0,
-            List::Posted(_) if self.query.order.field.is_none() => 0,
-            List::Posted(_) => plan::order_bytes(self.query.order.field),
-        };
+        let skipped = plan::order_bytes(self.query.order.field);
         for key in stretch.order_keys {
             if self.is_full() || self.looked_at > enough {
                 return Ok(());
@@ -168,7 +163,7 @@ impl Walk {
     ) -> Result<Stretch, ViewError> {
         let (prefix, was) = list.prefixes(keys.applied() == self.at);
         let now = self.scan(keys, &prefix, limit)?;
-        let last_of = |entries: &[(Vec<u8>, Vec<u8>)]| {
+        let last_of = |entries: &[Entry]| {
             let last = entries.last().filter(|_| entries.len() == limit);
             last.map(|(key, _)| key.clone())
         };
@@ -198,13 +193,13 @@ impl Walk {
         keys: &ReadView<'_>,
         prefix: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ViewError> {
+    ) -> Result<Vec<Entry>, ViewError> {
         let from = self.after.as_ref().map(|after| [prefix, after].concat());
         let entries = match self.query.order.descending {
             true => keys.scan_back(prefix, from.as_deref(), limit)?,
             false => keys.scan(prefix, from.as_deref(), limit)?,
         };
-        let after_prefix = |(mut key, value): (Vec<u8>, Vec<u8>)| (key.split_off(prefix.len()), value);
+        let after_prefix = |(mut key, value): Entry| (key.split_off(prefix.len()), value);
         Ok(entries.into_iter().map(after_prefix).collect())
     }
 }

@@ -95,7 +95,8 @@ fn of_row(sort: Sort, row: Row<'_>, id: &str) -> Postings {
     for field in sort.posted() {
         for fact in row.facts(*field) {
             if let Fact::Text(value) = fact {
-                postings.insert([of_value(sort, *field, &value).as_slice(), id.as_bytes()].concat());
+                postings
+                    .insert([of_value(sort, *field, &value).as_slice(), id.as_bytes()].concat());
             }
         }
     }
@@ -153,7 +154,8 @@ pub(super) fn restage(staging: &mut Staging, before: &Postings, after: &Postings
 /// The position until which a posting stood that is no more.
 pub(crate) fn stood_until(value: &[u8]) -> Result<u64, ViewError> {
     let bytes = super::content(value)?.try_into();
-    let bytes = bytes.map_err(|_| ViewError::Value("a posting's end has not 8 bytes".to_owned()))?;
+    let bytes =
+        bytes.map_err(|_| ViewError::Value("a posting's end has not 8 bytes".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
 }
 

@@ -59,9 +59,7 @@ pub(crate) fn spread(keys: &dyn Keys, id: &NetworkId) -> Result<Vec<Continent>, 
 }
 
 /// How many members there are that belong to so many networks, by continent.
-pub(crate) fn reaches(
-    keys: &dyn Keys,
-) -> Result<Vec<(u64, Option<Continent>, u64)>, ViewError> {
+pub(crate) fn reaches(keys: &dyn Keys) -> Result<Vec<(u64, Option<Continent>, u64)>, ViewError> {
     let unreadable = || ViewError::Value("a total of members does not say of which".to_owned());
     let mut reaches = Vec::new();
     let mut after: Option<Vec<u8>> = None;
@@ -171,11 +169,7 @@ pub(super) fn member_changed(
 }
 
 /// Its memberships count on another continent now.
-fn moved(
-    staging: &mut Staging,
-    left: Option<Continent>,
-    member: &Member,
-) -> Result<(), ViewError> {
+fn moved(staging: &mut Staging, left: Option<Continent>, member: &Member) -> Result<(), ViewError> {
     let prefix = memberships_of_member(&member.id);
     let mut after: Option<Vec<u8>> = None;
     loop {

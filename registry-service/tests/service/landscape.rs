@@ -133,7 +133,10 @@ fn scale(network: &pb::Network) -> BTreeSet<String> {
 
 fn origin(network: &pb::Network) -> BTreeSet<String> {
     let label = network.origin().as_str_name().trim_start_matches("ORIGIN_").to_lowercase();
-    word(network.origin() != pb::Origin::Unspecified, label.replace("co_opted", "co-opted").replace('_', " "))
+    word(
+        network.origin() != pb::Origin::Unspecified,
+        label.replace("co_opted", "co-opted").replace('_', " "),
+    )
 }
 
 fn places(held: &Held, statistic: Statistic, network: &pb::Network) -> Places {

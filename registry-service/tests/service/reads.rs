@@ -18,7 +18,12 @@ async fn filled(it: &mut Registry) -> u64 {
 }
 
 fn list(size: i32, token: &str) -> registry::ListNetworksRequest {
-    registry::ListNetworksRequest { page_size: size, page_token: token.into(), min_position: 0, ..Default::default() }
+    registry::ListNetworksRequest {
+        page_size: size,
+        page_token: token.into(),
+        min_position: 0,
+        ..Default::default()
+    }
 }
 
 #[tokio::test]
@@ -103,7 +108,11 @@ async fn the_overview_counts_what_there_is() {
 async fn a_position_that_does_not_come_in_time_is_unavailable() {
     let (_data, mut it) = started().await;
     it.client.create_network(create_network("n")).await.unwrap();
-    let get = registry::GetNetworkRequest { name: "networks/n".into(), min_position: 2, ..Default::default() };
+    let get = registry::GetNetworkRequest {
+        name: "networks/n".into(),
+        min_position: 2,
+        ..Default::default()
+    };
     let mut request = Request::new(get.clone());
     request.set_timeout(std::time::Duration::from_secs(2));
     let late = it.client.get_network(request).await.unwrap_err();

@@ -117,7 +117,7 @@ async fn a_network_counts_the_members_of_a_position_or_a_day() {
         let one = it.client.get_network(get).await.unwrap().into_inner().network.unwrap();
         let list = registry::ListNetworksRequest { at_position, as_of, ..Default::default() };
         let listed = it.client.list_networks(list).await.unwrap().into_inner().networks;
-        assert_eq!(listed, [one.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&one));
         one.active_member_count
     };
     assert_eq!(count(0, None).await, 2);
@@ -148,8 +148,7 @@ async fn a_network_not_founded_yet_is_not_there() {
         let get = registry::GetNetworkRequest { name, as_of: year(on), ..Default::default() };
         let one = it.client.get_network(get).await;
         let filter = "state = active OR state = ended".to_owned();
-        let list =
-            registry::ListNetworksRequest { as_of: year(on), filter, ..Default::default() };
+        let list = registry::ListNetworksRequest { as_of: year(on), filter, ..Default::default() };
         let listed = it.client.list_networks(list).await.unwrap().into_inner().networks;
         assert_eq!(one.is_ok(), listed.len() == 1);
         one.ok().map(|one| one.into_inner().network.unwrap().state())

@@ -18,7 +18,11 @@ async fn a_network_gains_and_loses_a_member() {
     assert_eq!(membership.state(), MembershipState::Active);
     assert_eq!(membership.terms[0].joined, year(2020));
 
-    let get = registry::GetNetworkRequest { name: "networks/n".into(), min_position: 3, ..Default::default() };
+    let get = registry::GetNetworkRequest {
+        name: "networks/n".into(),
+        min_position: 3,
+        ..Default::default()
+    };
     let network = it.client.get_network(get).await.unwrap().into_inner().network.unwrap();
     assert_eq!(network.active_member_count, 1);
     assert_eq!(network.etag, created.network.unwrap().etag);
@@ -92,7 +96,11 @@ async fn validating_answers_as_if_and_does_nothing() {
     let validated = it.client.create_network(request.clone()).await.unwrap().into_inner();
     assert_eq!((validated.position, validated.replayed), (0, false));
     assert_eq!(validated.network.unwrap().name, "networks/n");
-    let get = registry::GetNetworkRequest { name: "networks/n".into(), min_position: 0, ..Default::default() };
+    let get = registry::GetNetworkRequest {
+        name: "networks/n".into(),
+        min_position: 0,
+        ..Default::default()
+    };
     let missing = it.client.get_network(get).await.unwrap_err();
     assert_eq!(refusal(&missing), (Code::NotFound, "NOT_FOUND".into()));
     request.validate_only = false;

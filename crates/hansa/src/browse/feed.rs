@@ -19,7 +19,7 @@ pub(crate) async fn statements(arguments: Statements) -> Result<()> {
     let client = arguments.client.feed().await?.statements;
     let as_json = arguments.client.json;
     match arguments.action {
-        StatementAction::Get { id } => {
+        StatementAction::Get { id, .. } => {
             let request = feed::GetStatementRequest { name: id.to_string(), min_position: 0 };
             let statement = answer(client.clone().get_statement(request).await)?.statement;
             let mut value = json::statement(&statement.unwrap_or_default());
@@ -97,7 +97,7 @@ pub(crate) async fn campaigns(arguments: Campaigns) -> Result<()> {
     let client = arguments.client.feed().await?.campaigns;
     let as_json = arguments.client.json;
     match arguments.action {
-        CampaignAction::Get { id } => {
+        CampaignAction::Get { id, .. } => {
             let request = feed::GetCampaignRequest { name: id.to_string(), min_position: 0 };
             let campaign = answer(client.clone().get_campaign(request).await)?.campaign;
             let mut value = json::campaign(&campaign.unwrap_or_default());
