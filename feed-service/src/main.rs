@@ -6,6 +6,10 @@ use feed_service::{Arguments, run};
 use hansa_chassis::server::bind;
 use hansa_chassis::shutdown::Shutdown;
 
+// The writer threads make and drop many small keys and values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

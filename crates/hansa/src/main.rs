@@ -43,6 +43,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+// The writer threads make and drop many small keys and values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     arguments.log.start("warn");
