@@ -183,6 +183,25 @@ fn what_is_written_is_followed_and_what_is_refused_is_explained() {
     assert_eq!(dry[0]["membership"]["state"], "active");
     assert!(up.fails(1, &["memberships", "get", "c40", "es-barcelona"]).contains("NOT_FOUND"));
 
+    let name = "networks/anvita/memberships/fr-lyon";
+    let entry = &up.json(&["history", name])[0];
+    assert_eq!(entry["request_id"], "a");
+    assert_eq!(entry["change"]["kind"], "membership_joined");
+    let before = (entry["position"].as_u64().unwrap() - 1).to_string();
+    let get = ["memberships", "get", "anvita", "fr-lyon", "--at-position", before.as_str()];
+    assert!(up.fails(1, &get).contains("NOT_FOUND"));
+    #[rustfmt::skip]
+    let list = [
+        "memberships", "list", "--network", "anvita", "--filter", "lyon AND country = FR",
+        "--order-by", "joined desc", "--as-of", "2030",
+    ];
+    let listed = up.json(&list);
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["member"], "members/fr-lyon");
+    assert!(listed[0]["terms"][0]["certainty"].is_string());
+    let refused = up.fails(1, &["members", "list", "--filter", "country = ESP"]);
+    assert!(refused.contains("at character 11"), "{refused}");
+
     let letter = ["publish", "letter", "--title", "A letter", "--kind", "open_letter"];
     assert!(up.fails(1, &letter).contains("--source"));
     up.json(
