@@ -26,8 +26,9 @@ pub fn interval(
     }
 }
 
-/// By hand: the conversion that comes with the type overflows on the least number of seconds.
-fn duration(asked: prost_types::Duration) -> Option<Duration> {
+/// A length of time from the wire; none when it is negative or malformed. By hand: the conversion that
+/// comes with the type overflows on the least number of seconds.
+pub fn duration(asked: prost_types::Duration) -> Option<Duration> {
     let seconds = u64::try_from(asked.seconds).ok()?;
     let nanos = u32::try_from(asked.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
     Some(Duration::new(seconds, nanos))

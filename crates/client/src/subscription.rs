@@ -12,6 +12,7 @@ use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::pb::feed::v1::feed_service_client::FeedServiceClient;
 use hansa_proto::pb::feed::v1::subscribe_request::Start as PbStart;
 use hansa_proto::pb::feed::v1::subscribe_response::Message;
+use hansa_proto::progress;
 use rand::Rng as _;
 use tonic::Streaming;
 use tonic::transport::Channel;
@@ -295,7 +296,7 @@ fn duration_to_pb(duration: Duration) -> prost_types::Duration {
 }
 
 fn duration_of(duration: prost_types::Duration) -> Option<Duration> {
-    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
+    progress::duration(duration).filter(|duration| !duration.is_zero())
 }
 
 /// Delays between tries: each drawn from zero to a ceiling that doubles, so that many clients who

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hansa_journal::{Chain, JournalId, Position};
 use hansa_proto::limits::PROGRESS_SECONDS;
 use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::progress;
 use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
 use hansa_proto::violation::Violations;
 use pb::registry_service_client::RegistryServiceClient;
@@ -140,7 +141,7 @@ fn opened(first: pb::WatchChangesResponse, place: Option<Followed>) -> Result<Op
         let problem = format!("asked for what is after {after}, not {}", opened.after_position);
         return Err(Setback::Retry(problem));
     }
-    let interval = opened.progress_interval.and_then(|interval| interval.try_into().ok());
+    let interval = opened.progress_interval.and_then(progress::duration);
     let interval = interval.unwrap_or(Duration::from_secs(PROGRESS_SECONDS.unsigned_abs()));
     Ok(Opened { identity, after, silence: interval.mul_f64(SILENT_INTERVALS) })
 }
