@@ -18,6 +18,7 @@
 //! | `world.rs` | how the pair is started, stopped, killed and looked at |
 //! | `crash.rs` | rounds of kill -9 of real processes |
 //! | `make.rs` | the smallest valid request of each kind |
+//! | `mutants.rs` | faults made by hand, each with the test that has to catch it |
 //! | `events.rs` | reading streams to an end that is known |
 //! | `refusal.rs` | what a status says, for assertions |
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
@@ -25,6 +26,7 @@
 pub mod crash;
 pub mod events;
 pub mod make;
+pub mod mutants;
 pub mod refusal;
 mod world;
 
