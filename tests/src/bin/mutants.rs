@@ -1,5 +1,5 @@
 //! Puts each mutant of `tests/mutants/list.txt` into a copy of the repository and runs the test that has
-//! to catch it: `tests/mutants/run [NAME…]`.
+//! to catch it: `tests/mutants/run [NAME…]`, in the root of the repository.
 //!
 //! The copy is the last commit, in `target/mutants`, with a target directory of its own. Each test runs
 //! without the mutant first, and has to pass. A mutant that does not compile, or whose test still
@@ -37,8 +37,8 @@ enum Verdict {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mutants = match listed(&root) {
+    let root = Path::new(".");
+    let mutants = match listed(root) {
         Ok(mutants) => mutants,
         Err(problem) => {
             println!("{problem}");
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let wanted =
         |mutant: &Mutant| arguments.names.is_empty() || arguments.names.contains(&mutant.name);
     let mutants: Vec<Mutant> = mutants.into_iter().filter(wanted).collect();
-    let copy = Copy::of(&root);
+    let copy = Copy::of(root);
     let mut sound = true;
     if !arguments.skip_baseline {
         let tests: BTreeSet<&Catcher> = mutants.iter().map(|mutant| &mutant.test).collect();
