@@ -20,6 +20,7 @@
 //! | `commit.rs` | what a commit is, and the chain that tells two histories apart |
 //! | `journal.rs` | the contract of an engine |
 //! | `limits.rs` | every limit by name |
+//! | `disk.rs`, `disk/` | what engine 1 asks of a disk; (test-util) a disk that tears, fills up, loses power |
 //! | `segment.rs`, `segment/` | engine 1: append-only segment files, verified and dumped without opening |
 //! | `machine.rs` | what a service supplies: decide, settle, replay |
 //! | `writer.rs`, `writer/` | the one loop: drain, decide, append, settle, release, answer |
@@ -30,6 +31,7 @@
 mod commit;
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
+pub mod disk;
 #[cfg(any(test, feature = "test-util"))]
 pub mod faulty;
 mod journal;
@@ -46,5 +48,7 @@ pub use journal::{AppendError, Journal, ReadError, ReadLimit};
 pub use machine::{Decision, Fault, Machine, Refused, Slot};
 pub use position::Position;
 pub use reader::{Reader, WriterGone};
-pub use segment::{Damage, OpenError, Report, SegmentJournal, SegmentOptions, Torn, dump, verify};
+pub use segment::{
+    Damage, OpenError, Report, SegmentJournal, SegmentOptions, Torn, dump, verify, verify_on,
+};
 pub use writer::{Pending, Started, SubmitError, Writer, WriterOptions, WriterState};

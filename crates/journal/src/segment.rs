@@ -21,9 +21,7 @@ mod tests;
 mod verify;
 mod walk;
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,9 +29,10 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
 pub use open::OpenError;
-pub use verify::{Report, Torn, dump, verify};
+pub use verify::{Report, Torn, dump, verify, verify_on};
 pub use walk::Damage;
 
+use crate::disk::{Disk, DiskFile, DiskLock, RealDisk};
 use crate::limits::{BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
 use crate::{
     AppendError, Chain, Commit, Draft, Journal, JournalId, Position, ReadError, ReadLimit,
@@ -62,7 +61,8 @@ pub struct SegmentJournal {
     options: SegmentOptions,
     state: Arc<RwLock<State>>,
     appender: Mutex<Appender>,
-    _lock: File,
+    disk: Arc<dyn Disk>,
+    _lock: DiskLock,
 }
 
 /// What only the one who appends touches.
@@ -70,23 +70,29 @@ struct Appender {
     buffer: Vec<u8>,
     /// J6: what failed, once something did.
     failed: Option<String>,
-    #[cfg(test)]
-    fail_write: Option<io::ErrorKind>,
-    #[cfg(test)]
-    fail_sync: bool,
 }
 
 impl SegmentJournal {
     /// Opens the journal in a directory, and makes it when there is none. Reads and verifies all of
     /// it; blocking.
     pub fn open(dir: &Path, options: SegmentOptions) -> Result<SegmentJournal, OpenError> {
-        let opened = open::open(dir)?;
+        SegmentJournal::open_on(RealDisk::shared(), dir, options)
+    }
+
+    /// Like [`SegmentJournal::open`], on a disk of the caller's.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: SegmentOptions,
+    ) -> Result<SegmentJournal, OpenError> {
+        let opened = open::open(&*disk, dir)?;
         Ok(SegmentJournal {
             dir: dir.to_owned(),
             identity: opened.identity,
             options,
             state: Arc::new(RwLock::new(opened.state)),
             appender: Mutex::new(Appender::new()),
+            disk,
             _lock: opened.lock,
         })
     }
@@ -133,13 +139,13 @@ impl SegmentJournal {
             state.tip
         };
         let named = SegmentFile::named(&self.dir, tip.position.next());
-        let created = OpenOptions::new().read(true).write(true).create_new(true).open(&named.path);
-        let file = match created {
-            Ok(file) => Arc::new(file),
+        let file = match self.disk.create(&named.path) {
+            Ok(file) => file,
             Err(error) if is_full(&error) => return Err(AppendError::Full),
             Err(error) => return Err(appender.fail("creating a segment", error)),
         };
-        directory::sync(&self.dir)
+        self.disk
+            .sync_dir(&self.dir)
             .map_err(|error| appender.fail("syncing the directory", error))?;
         self.state.write().segments.push(Segment::new(named, file.clone()));
         Ok(Active { file, end: 0 })
@@ -148,20 +154,13 @@ impl SegmentJournal {
 
 /// Where the next batch goes.
 struct Active {
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     end: u64,
 }
 
 impl Appender {
     fn new() -> Appender {
-        Appender {
-            buffer: Vec::new(),
-            failed: None,
-            #[cfg(test)]
-            fail_write: None,
-            #[cfg(test)]
-            fail_sync: false,
-        }
+        Appender { buffer: Vec::new(), failed: None }
     }
 
     /// Writes a batch and makes it durable: one write, one `fdatasync`.
@@ -179,22 +178,11 @@ impl Appender {
     }
 
     fn write_buffer(&mut self, active: &Active) -> Result<(), AppendError> {
-        #[cfg(test)]
-        let written = match self.fail_write.take() {
-            // Half of it arrives, as on a real disk.
-            Some(kind) => active
-                .file
-                .write_all_at(&self.buffer[..self.buffer.len() / 2], active.end)
-                .and(Err(kind.into())),
-            None => active.file.write_all_at(&self.buffer, active.end),
-        };
-        #[cfg(not(test))]
-        let written = active.file.write_all_at(&self.buffer, active.end);
-        match written {
+        match active.file.write_at(&self.buffer, active.end) {
             Ok(()) => Ok(()),
             Err(error) if is_full(&error) => {
                 // Back to the durable end, durably: nothing half-written may stay.
-                active.file.set_len(active.end).and_then(|()| active.file.sync_all()).map_err(
+                active.file.truncate(active.end).and_then(|()| active.file.sync_data()).map_err(
                     |error| self.fail("cutting off a batch the full disk did not take", error),
                 )?;
                 Err(AppendError::Full)
@@ -204,10 +192,6 @@ impl Appender {
     }
 
     fn sync(&mut self, active: &Active) -> Result<(), AppendError> {
-        #[cfg(test)]
-        if std::mem::take(&mut self.fail_sync) {
-            return Err(self.lose("syncing a batch", io::Error::other("told to fail")));
-        }
         active.file.sync_data().map_err(|error| self.lose("syncing a batch", error))
     }
 

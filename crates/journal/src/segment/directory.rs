@@ -1,12 +1,10 @@
 //! A journal's directory: its lock, its identity, its segment files.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::open::OpenError;
+use crate::disk::{Disk, DiskLock};
 use crate::{JournalId, Position};
 
 const LOCK: &str = "LOCK";
@@ -31,25 +29,16 @@ impl SegmentFile {
 }
 
 /// Takes the directory for this process, until the file is dropped.
-pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(disk: &dyn Disk, dir: &Path) -> Result<DiskLock, OpenError> {
     let path = dir.join(LOCK);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(OpenError::storage("open", &path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked { dir: dir.to_owned() }),
-        Err(error) => Err(OpenError::storage("lock", &path)(error.into())),
-    }
+    let lock = disk.lock(&path).map_err(OpenError::storage("lock", &path))?;
+    lock.ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })
 }
 
 /// Reads the identity; `None` where there is none yet.
-pub(super) fn read_identity(dir: &Path) -> Result<Option<JournalId>, OpenError> {
+pub(super) fn read_identity(disk: &dyn Disk, dir: &Path) -> Result<Option<JournalId>, OpenError> {
     let path = dir.join(IDENTITY);
-    let bytes = match fs::read(&path) {
+    let bytes = match disk.read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(OpenError::storage("read", &path)(error)),
@@ -63,25 +52,34 @@ pub(super) fn read_identity(dir: &Path) -> Result<Option<JournalId>, OpenError> 
 }
 
 /// Makes a new identity, durably or not at all.
-pub(super) fn create_identity(dir: &Path) -> Result<JournalId, OpenError> {
+pub(super) fn create_identity(disk: &dyn Disk, dir: &Path) -> Result<JournalId, OpenError> {
     let identity = JournalId::random();
     let mut bytes = vec![IDENTITY_FORMAT];
     bytes.extend_from_slice(identity.as_bytes());
     bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_be_bytes());
-    let temporary = dir.join("identity.new");
-    File::create(&temporary)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, dir.join(IDENTITY)))
-        .and_then(|()| sync(dir))
+    replace(disk, dir, IDENTITY, &bytes)
         .map_err(OpenError::storage("write the identity in", dir))?;
     Ok(identity)
 }
 
+/// Puts a file into the place of whatever had its name, durably and as a whole.
+pub(super) fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!("{name}.new"));
+    match disk.remove(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = disk.create(&temporary)?;
+    file.write_at(bytes, 0)?;
+    file.sync_data()?;
+    disk.rename(&temporary, &dir.join(name))?;
+    disk.sync_dir(dir)
+}
+
 /// The segments, in the order of their names.
-pub(super) fn segments(dir: &Path) -> Result<Vec<SegmentFile>, OpenError> {
+pub(super) fn segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<SegmentFile>, OpenError> {
     let mut segments = Vec::new();
-    for entry in fs::read_dir(dir).map_err(OpenError::storage("list", dir))? {
-        let path = entry.map_err(OpenError::storage("list", dir))?.path();
+    for path in disk.list(dir).map_err(OpenError::storage("list", dir))? {
         if path.extension().is_some_and(|extension| extension == "log") {
             let first = first_position(&path);
             let Some(first) = first else { return Err(OpenError::StrangeFile { file: path }) };
@@ -97,9 +95,4 @@ fn first_position(path: &Path) -> Option<Position> {
     let digits = stem.len() == NAME_DIGITS && stem.bytes().all(|byte| byte.is_ascii_digit());
     let number = stem.parse().ok().filter(|number| digits && *number > 0)?;
     Some(Position::new(number))
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

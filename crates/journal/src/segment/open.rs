@@ -1,16 +1,14 @@
 //! Opening a journal: everything is verified, a torn write at the very end is cut off, and damage
 //! anywhere else is refused.
 
-use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::directory::{self, SegmentFile};
 use super::state::{Segment, State};
 use super::walk::{Damage, Placed, Tip, WalkError, walk};
+use crate::disk::{Disk, DiskFile, DiskLock};
 use crate::{Chain, JournalId, Position};
 
 /// Why a journal was not opened.
@@ -88,44 +86,45 @@ impl From<WalkError> for OpenError {
 
 /// A journal ready to be written.
 pub(super) struct Opened {
-    pub(super) lock: File,
+    pub(super) lock: DiskLock,
     pub(super) identity: JournalId,
     pub(super) state: State,
 }
 
 /// Opens the journal in a directory, and makes it when there is none.
-pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
-    create_directory(dir)?;
-    let lock = directory::lock(dir)?;
-    let files = directory::segments(dir)?;
-    let identity = match directory::read_identity(dir)? {
+pub(super) fn open(disk: &dyn Disk, dir: &Path) -> Result<Opened, OpenError> {
+    create_directory(disk, dir)?;
+    let lock = directory::lock(disk, dir)?;
+    let files = directory::segments(disk, dir)?;
+    let identity = match directory::read_identity(disk, dir)? {
         Some(identity) => identity,
-        None if files.is_empty() => directory::create_identity(dir)?,
+        None if files.is_empty() => directory::create_identity(disk, dir)?,
         None => return Err(OpenError::NoIdentity { dir: dir.to_owned() }),
     };
     let mut tip = Tip { position: Position::ORIGIN, chain: Chain::origin(identity) };
     let mut segments = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
-        let (segment, after) = open_segment(file, tip, index + 1 == files.len())?;
+        let (segment, after) = open_segment(disk, file, tip, index + 1 == files.len())?;
         segments.push(segment);
         tip = after;
     }
     // Names made by a process that did not live to make them durable.
-    directory::sync(dir).map_err(OpenError::storage("sync", dir))?;
+    disk.sync_dir(dir).map_err(OpenError::storage("sync", dir))?;
     Ok(Opened { lock, identity, state: State { segments, tip } })
 }
 
-fn open_segment(named: &SegmentFile, tip: Tip, last: bool) -> Result<(Segment, Tip), OpenError> {
+fn open_segment(
+    disk: &dyn Disk,
+    named: &SegmentFile,
+    tip: Tip,
+    last: bool,
+) -> Result<(Segment, Tip), OpenError> {
     let path = &named.path;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(last)
-        .open(path)
-        .map_err(OpenError::storage("open", path))?;
-    let mut segment = Segment::new(named.clone(), Arc::new(file));
+    let file = disk.open(path, last).map_err(OpenError::storage("open", path))?;
+    let mut segment = Segment::new(named.clone(), file);
     let mut last_batch_start = 0;
     let file = segment.file.clone();
-    let walked = walk(named, &file, tip, last, &mut |batch: Vec<Placed>| {
+    let walked = walk(named, &*file, tip, last, &mut |batch: Vec<Placed>| {
         last_batch_start = segment.end;
         for placed in &batch {
             segment.note(placed);
@@ -139,10 +138,10 @@ fn open_segment(named: &SegmentFile, tip: Tip, last: bool) -> Result<(Segment, T
             bytes = walked.torn_bytes,
             "cutting off a write that was never finished, and so never acknowledged"
         );
-        file.set_len(walked.end).map_err(OpenError::storage("cut", path))?;
+        file.truncate(walked.end).map_err(OpenError::storage("cut", path))?;
     }
     if last {
-        settle_end(&file, last_batch_start, walked.end)
+        settle_end(&*file, last_batch_start, walked.end)
             .map_err(OpenError::storage("sync", path))?;
     }
     Ok((segment, walked.tip))
@@ -151,22 +150,26 @@ fn open_segment(named: &SegmentFile, tip: Tip, last: bool) -> Result<(Segment, T
 /// Makes the end of the journal durable before anyone builds on it. The last batch may come from a
 /// process whose fsync failed: its pages then count as written though the disk does not have them, and
 /// another fsync would say nothing. So it is written once more, byte for byte, and then synced.
-fn settle_end(file: &File, last_batch_start: u64, end: u64) -> io::Result<()> {
+fn settle_end(file: &dyn DiskFile, last_batch_start: u64, end: u64) -> io::Result<()> {
     let length = usize::try_from(end - last_batch_start).map_err(io::Error::other)?;
     let mut batch = vec![0; length];
-    file.read_exact_at(&mut batch, last_batch_start)?;
-    file.write_all_at(&batch, last_batch_start)?;
-    file.sync_all()
+    file.read_at(&mut batch, last_batch_start)?;
+    file.write_at(&batch, last_batch_start)?;
+    file.sync_data()
 }
 
 /// Makes the directory, and its name in its parent durable.
-fn create_directory(dir: &Path) -> Result<(), OpenError> {
-    if dir.is_dir() {
+fn create_directory(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
+    if disk.is_dir(dir) {
         return Ok(());
     }
-    fs::create_dir_all(dir).map_err(OpenError::storage("make", dir))?;
-    for parent in dir.ancestors().skip(1).take(2).filter(|parent| parent.is_dir()) {
-        directory::sync(parent).map_err(OpenError::storage("sync", parent))?;
+    // A relative path ends in the empty one, which is the directory the process is in.
+    let above: Vec<&Path> = dir.ancestors().skip(1).filter(|dir| *dir != Path::new("")).collect();
+    let standing = above.iter().position(|dir| disk.is_dir(dir));
+    disk.make_dirs(dir).map_err(OpenError::storage("make", dir))?;
+    let last = standing.unwrap_or(above.len().saturating_sub(1));
+    for parent in above.iter().take(last + 1) {
+        disk.sync_dir(parent).map_err(OpenError::storage("sync", parent))?;
     }
     Ok(())
 }

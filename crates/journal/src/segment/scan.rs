@@ -1,19 +1,18 @@
 //! Reading records from a segment file, through a window, without a cursor in the file.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 
 use super::record::{HEADER_BYTES, Header, Record};
 use crate::Position;
+use crate::disk::DiskFile;
 
 const WINDOW_BYTES: usize = 256 * 1024;
 
 /// The bytes of a segment up to an end.
 pub(super) struct Scanner<'a> {
-    file: &'a File,
+    file: &'a dyn DiskFile,
     end: u64,
     window: Bytes,
     window_start: u64,
@@ -21,7 +20,7 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Sees the file up to `end`.
-    pub(super) fn new(file: &'a File, end: u64) -> Scanner<'a> {
+    pub(super) fn new(file: &'a dyn DiskFile, end: u64) -> Scanner<'a> {
         Scanner { file, end, window: Bytes::new(), window_start: 0 }
     }
 
@@ -73,7 +72,7 @@ impl<'a> Scanner<'a> {
         if offset < self.window_start || offset + length as u64 > window_end {
             let rest = usize::try_from(self.end - offset).unwrap_or(usize::MAX);
             let mut window = vec![0; length.max(WINDOW_BYTES).min(rest)];
-            match self.file.read_exact_at(&mut window, offset) {
+            match self.file.read_at(&mut window, offset) {
                 // The file was cut by the journal that owns it while we only look on.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
                 other => other?,

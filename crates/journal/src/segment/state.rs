@@ -1,12 +1,12 @@
 //! What a journal knows in memory: its durable tail, its segments, and a sparse index of offsets.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use super::directory::SegmentFile;
 use super::record::stored_bytes;
 use super::scan::Scanner;
 use super::walk::{Placed, Tip, check_chain, damage};
+use crate::disk::DiskFile;
 use crate::limits::{MARK_BYTES, MARK_RECORDS};
 use crate::{Commit, Position, ReadError, ReadLimit};
 
@@ -19,7 +19,7 @@ pub(super) struct State {
 /// One segment and its marks.
 pub(super) struct Segment {
     pub(super) named: SegmentFile,
-    pub(super) file: Arc<File>,
+    pub(super) file: Arc<dyn DiskFile>,
     /// Where its durable records end.
     pub(super) end: u64,
     marks: Vec<Mark>,
@@ -36,14 +36,14 @@ struct Mark {
 /// A stretch of a segment to read: from a mark to the durable end.
 pub(super) struct Stretch {
     named: SegmentFile,
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     mark: Mark,
     end: u64,
 }
 
 impl Segment {
     /// An empty one.
-    pub(super) fn new(named: SegmentFile, file: Arc<File>) -> Segment {
+    pub(super) fn new(named: SegmentFile, file: Arc<dyn DiskFile>) -> Segment {
         Segment { named, file, end: 0, marks: Vec::new(), records_since_mark: 0 }
     }
 
@@ -89,7 +89,7 @@ impl Stretch {
         limit: ReadLimit,
         found: &mut Vec<Commit>,
     ) -> Result<bool, ReadError> {
-        let mut scanner = Scanner::new(&self.file, self.end);
+        let mut scanner = Scanner::new(&*self.file, self.end);
         let (mut tip, mut offset) = (self.mark.before, self.mark.offset);
         let mut bytes: usize =
             found.iter().map(|commit| commit.meta.len() + commit.body.len()).sum();

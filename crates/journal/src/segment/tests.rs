@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::conformance::{self, Engine, append, assert_continuous, draft, read_all};
+use crate::disk::{DiskFault, SimulatedDisk};
 
 struct Segments {
     dir: TempDir,
@@ -38,7 +39,7 @@ fn open(dir: &Path) -> Result<SegmentJournal, OpenError> {
 }
 
 fn segment_files(dir: &Path) -> Vec<PathBuf> {
-    let segments = directory::segments(dir).unwrap();
+    let segments = directory::segments(&RealDisk, dir).unwrap();
     segments.into_iter().map(|segment| segment.path).collect()
 }
 
@@ -89,46 +90,54 @@ fn one_process_at_a_time() {
     open(dir.path()).unwrap();
 }
 
+const DISK: &str = "/disk/journal";
+
+fn open_on(disk: &SimulatedDisk, segment_bytes: u64) -> Result<SegmentJournal, OpenError> {
+    let options = SegmentOptions { segment_bytes };
+    SegmentJournal::open_on(Arc::new(disk.clone()), Path::new(DISK), options)
+}
+
 #[tokio::test]
 async fn a_full_disk_costs_one_batch() {
-    let dir = TempDir::new().unwrap();
-    let journal = open(dir.path()).unwrap();
+    let disk = SimulatedDisk::new(Path::new("/disk"));
+    let journal = open_on(&disk, SEGMENT_BYTES).unwrap();
     let mut kept = append(&journal, vec![draft(1)]).await;
-    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
-        let before = fs::read(&segment_files(dir.path())[0]).unwrap();
-        journal.appender.lock().fail_write = Some(kind);
-        let full = journal.append(journal.tail().0, vec![draft(2), draft(3)]).await;
+    for room in (0..240).step_by(16) {
+        let file = Path::new(DISK).join("00000000000000000001.log");
+        let before = disk.read(&file).unwrap();
+        disk.limit(Some(disk.used() + room));
+        let full = journal.append(journal.tail().0, vec![draft(5), draft(6)]).await;
         assert!(matches!(full, Err(AppendError::Full)), "was {full:?}");
-        let after = fs::read(&segment_files(dir.path())[0]).unwrap();
-        assert_eq!(before, after, "nothing half-written stays");
+        assert_eq!(before, disk.read(&file).unwrap(), "nothing half-written stays");
+        disk.limit(None);
         kept.extend(append(&journal, vec![draft(4)]).await);
         assert_eq!(read_all(&journal).await, kept);
     }
     drop(journal);
-    assert_eq!(read_all(&open(dir.path()).unwrap()).await, kept);
+    assert_eq!(read_all(&open_on(&disk, SEGMENT_BYTES).unwrap()).await, kept);
 }
 
 #[tokio::test]
 async fn after_a_storage_error_nothing_more_is_accepted() {
-    for sync in [false, true] {
-        let dir = TempDir::new().unwrap();
-        let journal = open(dir.path()).unwrap();
+    for sync in [0, 1] {
+        let disk = SimulatedDisk::new(Path::new("/disk"));
+        let journal = open_on(&disk, SEGMENT_BYTES).unwrap();
         let kept = append(&journal, vec![draft(1)]).await;
-        match sync {
-            true => journal.appender.lock().fail_sync = true,
-            false => journal.appender.lock().fail_write = Some(io::ErrorKind::Other),
-        }
+        disk.fail(disk.asked() + sync, DiskFault::Broken);
         let lost = journal.append(Position::new(1), vec![draft(2), draft(3)]).await;
         assert!(matches!(lost, Err(AppendError::OutcomeUnknown(_))), "was {lost:?}");
+        assert_eq!(disk.fired(), 1);
+        let asked = disk.asked();
         for _ in 0..2 {
             let refused = journal.append(Position::new(1), vec![draft(2)]).await;
             assert!(matches!(refused, Err(AppendError::Storage(_))), "J6: was {refused:?}");
         }
+        assert_eq!(disk.asked(), asked, "J6: nothing is tried again");
         assert_eq!(read_all(&journal).await, kept, "J4: only durable commits are read");
         drop(journal);
-        let journal = open(dir.path()).unwrap();
+        let journal = open_on(&disk, SEGMENT_BYTES).unwrap();
         let found = read_all(&journal).await.len();
-        assert_eq!(found, if sync { 3 } else { 1 }, "J2: all of the batch or nothing");
+        assert_eq!(found, if sync == 1 { 3 } else { 1 }, "J2: all of the batch or nothing");
         append(&journal, vec![draft(4)]).await;
     }
 }

@@ -1,13 +1,13 @@
 //! Looking at a journal without opening it: beside the process that runs it, or after it. Read-only
 //! and without the lock.
 
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::directory::{self, SegmentFile};
 use super::open::OpenError;
 use super::walk::{Placed, Tip, WalkError, walk};
+use crate::disk::{Disk, RealDisk};
 use crate::{Chain, Commit, JournalId, Position};
 
 /// What a journal holds.
@@ -45,9 +45,14 @@ pub struct Torn {
 
 /// Verifies a whole journal: format versions, lengths, checksums, positions, chain.
 pub fn verify(dir: &Path) -> Result<Report, OpenError> {
+    verify_on(&RealDisk, dir)
+}
+
+/// Like [`verify`], on a disk of the caller's.
+pub fn verify_on(disk: &dyn Disk, dir: &Path) -> Result<Report, OpenError> {
     let mut commits = 0;
     let mut first = None;
-    let seen = visit(dir, &mut |batch| {
+    let seen = visit(disk, dir, &mut |batch| {
         commits += batch.len() as u64;
         first = first.or(batch.first().map(|placed| placed.commit.position));
         ControlFlow::Continue(())
@@ -70,7 +75,7 @@ pub fn dump(
     after: Position,
     mut take: impl FnMut(Commit) -> ControlFlow<()>,
 ) -> Result<(), OpenError> {
-    visit(dir, &mut |batch| {
+    visit(&RealDisk, dir, &mut |batch| {
         let wanted = batch.into_iter().map(|placed| placed.commit);
         wanted.filter(|commit| commit.position > after).try_for_each(&mut take)
     })?;
@@ -86,18 +91,20 @@ struct Seen {
 }
 
 fn visit(
+    disk: &dyn Disk,
     dir: &Path,
     take: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
 ) -> Result<Seen, OpenError> {
-    let identity = directory::read_identity(dir)?;
+    let identity = directory::read_identity(disk, dir)?;
     let Some(identity) = identity else {
         return Err(OpenError::NoIdentity { dir: dir.to_owned() });
     };
-    let segments = directory::segments(dir)?;
+    let segments = directory::segments(disk, dir)?;
     let tip = Tip { position: Position::ORIGIN, chain: Chain::origin(identity) };
     let mut seen = Seen { identity, segments: segments.len(), tip, bytes: 0, torn: None };
     for (index, segment) in segments.iter().enumerate() {
-        if visit_segment(segment, index + 1 == segments.len(), &mut seen, take)?.is_break() {
+        let last = index + 1 == segments.len();
+        if visit_segment(disk, segment, last, &mut seen, take)?.is_break() {
             break;
         }
     }
@@ -105,15 +112,17 @@ fn visit(
 }
 
 fn visit_segment(
+    disk: &dyn Disk,
     segment: &SegmentFile,
     last: bool,
     seen: &mut Seen,
     take: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, WalkError> {
     let path = segment.path.clone();
-    let file = File::open(&segment.path)
+    let file = disk
+        .open(&segment.path, false)
         .map_err(|source| WalkError::Storage { file: path.clone(), source })?;
-    let walked = walk(segment, &file, seen.tip, last, take)?;
+    let walked = walk(segment, &*file, seen.tip, last, take)?;
     seen.tip = walked.tip;
     seen.bytes += walked.end;
     if walked.torn_bytes > 0 {

@@ -1,7 +1,6 @@
 //! Going through a journal's directory from its beginning and checking everything: what opening,
 //! verifying and dumping have in common. Nothing is changed on the way.
 
-use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::directory::SegmentFile;
 use super::record::{Record, stored_bytes};
 use super::scan::Scanner;
+use crate::disk::DiskFile;
 use crate::{Chain, Commit, Draft, Position, ReadError};
 
 /// A position and the chain value there.
@@ -79,7 +79,7 @@ pub(super) enum WalkError {
 /// batch at its end is a torn write and not damage.
 pub(super) fn walk(
     segment: &SegmentFile,
-    file: &File,
+    file: &dyn DiskFile,
     start: Tip,
     last: bool,
     visit: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
@@ -89,7 +89,7 @@ pub(super) fn walk(
         let what = format!("a segment is missing: it begins with position {}", segment.first);
         return Err(damage(&segment.path, 0, start.position.next(), what).into());
     }
-    let length = file.metadata().map_err(storage)?.len();
+    let length = file.length().map_err(storage)?;
     let mut scanner = Scanner::new(file, length);
     let mut walked = Walked { tip: start, end: 0, torn_bytes: 0, stopped: false };
     let (mut offset, mut tip, mut batch) = (0, start, Vec::new());

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use std::fs::OpenOptions;
+
 use super::*;
 
 #[derive(Clone, Debug)]
