@@ -14,11 +14,17 @@ const FILES: &[&str] = &[
     "hansa/feed/v1/feed_service.proto",
 ];
 
+/// Not of the services: reflection does not show it.
+const CHAOS: &str = "hansa/chaos/v1/chaos_service.proto";
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=hansa");
     let descriptors = protox::compile(FILES, ["."])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    let chaos = protox::compile([CHAOS], ["."])?;
+    std::fs::write(out.join("chaos.bin"), chaos.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(chaos)?;
     Ok(())
 }

@@ -19,6 +19,16 @@ pub mod feed {
         tonic::include_proto!("hansa.feed.v1");
     }
 }
+/// `hansa.chaos.v1`
+pub mod chaos {
+    pub mod v1 {
+        tonic::include_proto!("hansa.chaos.v1");
+    }
+}
 
 /// All descriptors, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The descriptors of `hansa.chaos.v1` alone.
+pub const CHAOS_FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/chaos.bin"));
