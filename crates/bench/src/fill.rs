@@ -1,5 +1,6 @@
 //! How a world gets into a registry: through `Import`, as any other data.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,14 +29,28 @@ pub struct Filled {
 pub async fn fill(
     registry: &Registry,
     world: &Arc<World>,
+    each: impl FnMut(i64),
+) -> Result<Filled> {
+    let plan = world.plan();
+    let all = plan.networks + plan.members + world.memberships();
+    import(registry, world, 0..all, each).await
+}
+
+/// Imports these of the world's rows, which must be there.
+pub async fn import(
+    registry: &Registry,
+    world: &Arc<World>,
+    wanted: Range<usize>,
     mut each: impl FnMut(i64),
 ) -> Result<Filled> {
+    let expected = i64::try_from(wanted.len()).context("too many rows")?;
     let stopwatch = Stopwatch::start();
     let (sender, receiver) = mpsc::channel(AHEAD);
     let made = Arc::clone(world);
     let making = tokio::task::spawn_blocking(move || {
         let options = pb::import_request::Message::Options(pb::ImportOptions::default());
-        let rows = made.items().enumerate().map(|(index, item)| {
+        let items = made.items().enumerate().skip(wanted.start).take(wanted.len());
+        let rows = items.map(|(index, item)| {
             let row = pb::ImportRow { key: format!("{index}"), item: Some(item) };
             pb::import_request::Message::Row(row)
         });
@@ -59,9 +74,6 @@ pub async fn fill(
         each(rows);
     }
     making.await?;
-    let plan = world.plan();
-    let expected = plan.networks + plan.members + world.memberships();
-    let expected = i64::try_from(expected).context("too many rows")?;
     if rows != expected {
         bail!("{rows} of {expected} rows were answered");
     }

@@ -7,10 +7,12 @@
 //! | `fill.rs` | how a world gets into a registry: through `Import`, as any other data |
 //! | `service.rs` | how a registry is started and stopped, in this process or in one of its own |
 //! | `measure.rs` | how long reads take, how much memory and disk is used |
+//! | `peers.rs` | what Hansa does beside etcd and NATS at the same work |
 //! | `scale.rs` | the same measurements at several sizes, as a table |
 
 pub mod fill;
 pub mod measure;
+pub mod peers;
 pub mod scale;
 pub mod service;
 pub mod world;

@@ -1,5 +1,5 @@
 //! `hansa-bench world` fills a data directory with a synthetic world; `hansa-bench scale` measures
-//! registries of several sizes and writes a table.
+//! registries of several sizes and writes a table; `hansa-bench peers` measures Hansa beside others.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use hansa_bench::fill::fill;
 use hansa_bench::measure::Load;
+use hansa_bench::peers::server::{self, Executables};
+use hansa_bench::peers::{self, Effort, Work, figure};
 use hansa_bench::scale::{self, measure};
 use hansa_bench::service::Place;
 use hansa_bench::world::{Plan, World};
@@ -28,6 +30,30 @@ enum Command {
     World(WorldArguments),
     /// Measure registries of several sizes, and write a table in Markdown
     Scale(ScaleArguments),
+    /// Measure Hansa beside etcd and NATS, and write a table in Markdown
+    Peers(PeersArguments),
+}
+
+#[derive(Debug, Args)]
+struct PeersArguments {
+    /// What is measured; without it, everything
+    #[arg(value_enum)]
+    works: Vec<Work>,
+    /// How many runs each contender makes of each work
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// How many seconds a run lasts that ends by time
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// How many events or rows a run takes that ends by number
+    #[arg(long, default_value_t = 200_000)]
+    count: u64,
+    /// The executable of etcd; without it, the one on PATH
+    #[arg(long, value_name = "FILE")]
+    etcd: Option<PathBuf>,
+    /// The executable of NATS; without it, the one on PATH
+    #[arg(long, value_name = "FILE")]
+    nats: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +102,7 @@ async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::World(arguments) => world(arguments).await,
         Command::Scale(arguments) => scale(arguments).await,
+        Command::Peers(arguments) => peers(arguments).await,
     }
 }
 
@@ -119,6 +146,19 @@ async fn scale(arguments: ScaleArguments) -> Result<()> {
         measured.push(measure(&place, plan, load, data.path()).await?);
     }
     write!(std::io::stdout(), "{}", scale::table(&measured))?;
+    Ok(())
+}
+
+async fn peers(arguments: PeersArguments) -> Result<()> {
+    let executables = Executables::find(arguments.etcd, arguments.nats)?;
+    for executable in [&executables.etcd, &executables.nats].into_iter().flatten() {
+        note(&server::version(executable).await?);
+    }
+    let works = if arguments.works.is_empty() { &Work::ALL[..] } else { &arguments.works };
+    let lasting = Duration::from_secs(arguments.seconds);
+    let effort = Effort { runs: arguments.runs, lasting, count: arguments.count };
+    let measured = peers::measure(works, effort, &executables, note).await?;
+    write!(std::io::stdout(), "{}", figure::table(&measured))?;
     Ok(())
 }
 

@@ -1,0 +1,213 @@
+//! Hansa beside etcd and NATS: the same work, in one run, on one machine, each a process of its own.
+//!
+//! Absolute figures of a shared machine mean little; the contenders of a work take turns, run after run,
+//! so that ratios do.
+
+pub mod calls;
+pub mod etcd;
+pub mod fan;
+pub mod figure;
+pub mod hansa;
+pub mod nats;
+pub mod server;
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use calls::Callers;
+use fan::{Fan, Pace};
+use figure::{Figure, Runs};
+use server::{Executables, Server};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Runs of each contender.
+    pub runs: usize,
+    /// How long a run lasts that ends by time.
+    pub lasting: Duration,
+    /// How many events or rows a run takes that ends by number.
+    pub count: u64,
+}
+
+/// Something to do, which several contenders can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Work {
+    /// Durable writes, 64 callers.
+    Write,
+    /// Durable writes, one caller.
+    WriteAlone,
+    /// Reads of one thing, 64 callers.
+    Read,
+    /// Many writes, none waited for by itself.
+    Bulk,
+    /// Events to 1,000 subscribers at full speed.
+    FanOut,
+    /// 200 events a second to 1,000 subscribers.
+    SlowFanOut,
+    /// Stored events to one subscriber.
+    Replay,
+}
+
+/// Who can do some work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contender {
+    Etcd,
+    Nats,
+    NatsAlways,
+    HansaJoin,
+    HansaStatement,
+    HansaMembership,
+    HansaImport,
+}
+
+impl Work {
+    /// All of it, in the order of the table.
+    pub const ALL: [Work; 7] = [
+        Work::Write,
+        Work::WriteAlone,
+        Work::Read,
+        Work::Bulk,
+        Work::FanOut,
+        Work::SlowFanOut,
+        Work::Replay,
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Work::Write => "durable write, 64 callers",
+            Work::WriteAlone => "durable write, one caller",
+            Work::Read => "point read, 64 callers",
+            Work::Bulk => "bulk",
+            Work::FanOut => "fan-out to 1,000 on 10 connections, full speed",
+            Work::SlowFanOut => "200 events/s to 1,000 on 10 connections",
+            Work::Replay => "replay",
+        }
+    }
+
+    fn contenders(self) -> &'static [Contender] {
+        use Contender::{
+            Etcd, HansaImport, HansaJoin, HansaMembership, HansaStatement, Nats, NatsAlways,
+        };
+        match self {
+            Work::Write | Work::WriteAlone => &[Etcd, NatsAlways, HansaJoin, HansaStatement],
+            Work::Read => &[Etcd, HansaMembership],
+            Work::Bulk => &[NatsAlways, Nats, HansaImport],
+            Work::FanOut | Work::SlowFanOut => &[Etcd, Nats],
+            Work::Replay => &[Nats],
+        }
+    }
+
+    fn fan(self, effort: Effort) -> Fan {
+        let pace = if self == Work::SlowFanOut { Pace::Rate(200) } else { Pace::Full(256) };
+        Fan { subscribers: 1_000, connections: 10, pace, lasting: effort.lasting }
+    }
+}
+
+impl Contender {
+    fn title(self, work: Work) -> &'static str {
+        match (self, work) {
+            (Contender::Etcd, Work::Read) => "etcd, serializable get",
+            (Contender::Etcd, Work::FanOut | Work::SlowFanOut) => "etcd, a watch stream each",
+            (Contender::Etcd, _) => "etcd put",
+            (Contender::Nats, Work::FanOut | Work::SlowFanOut) => "NATS core (not stored)",
+            (Contender::Nats, Work::Replay) => "JetStream, ordered consumer",
+            (Contender::Nats, _) => "JetStream, default sync (not durable)",
+            (Contender::NatsAlways, _) => "JetStream, sync always",
+            (Contender::HansaJoin, _) => "Hansa, join",
+            (Contender::HansaStatement, _) => "Hansa, statement",
+            (Contender::HansaMembership, _) => "Hansa, membership",
+            (Contender::HansaImport, _) => "Hansa, import of memberships",
+        }
+    }
+
+    /// The executable that is missing.
+    fn missing(self, executables: &Executables) -> Option<&'static str> {
+        match self {
+            Contender::Etcd => executables.etcd.is_none().then_some("etcd"),
+            Contender::Nats | Contender::NatsAlways => {
+                executables.nats.is_none().then_some("nats-server")
+            }
+            _ => None,
+        }
+    }
+
+    /// One run, on servers and data of its own.
+    async fn run(self, work: Work, effort: Effort, executables: &Executables) -> Result<Figure> {
+        let many = if work == Work::WriteAlone { 1 } else { 64 };
+        let callers = Callers { callers: many, lasting: effort.lasting };
+        match self {
+            Contender::Etcd => {
+                let server = Server::etcd(required(executables.etcd.as_deref())?).await?;
+                match work {
+                    Work::Read => etcd::gets(&server, callers).await,
+                    Work::FanOut | Work::SlowFanOut => etcd::watch(&server, work.fan(effort)).await,
+                    _ => etcd::puts(&server, callers).await,
+                }
+            }
+            Contender::Nats | Contender::NatsAlways => {
+                let always = self == Contender::NatsAlways;
+                let server = Server::nats(required(executables.nats.as_deref())?, always).await?;
+                // A sync a write makes ten thousand of them long enough.
+                let count = if always { effort.count.min(10_000) } else { effort.count };
+                match work {
+                    Work::Bulk => nats::pipelined(&server, count).await,
+                    Work::FanOut | Work::SlowFanOut => nats::core(&server, work.fan(effort)).await,
+                    Work::Replay => nats::replay(&server, count).await,
+                    _ => nats::publish(&server, callers).await,
+                }
+            }
+            Contender::HansaImport => {
+                hansa::imports(executables, usize::try_from(effort.count)?).await
+            }
+            Contender::HansaJoin => {
+                hansa::joins(&hansa::Pair::start(executables).await?, callers).await
+            }
+            Contender::HansaStatement => {
+                hansa::publish(&hansa::Pair::start(executables).await?, callers).await
+            }
+            Contender::HansaMembership => {
+                hansa::gets(&hansa::Pair::start(executables).await?, callers).await
+            }
+        }
+    }
+}
+
+fn required(executable: Option<&std::path::Path>) -> Result<&std::path::Path> {
+    anyhow::Context::context(executable, "the executable is missing")
+}
+
+/// Measures works with everybody who can do them; `note` is told what happens.
+pub async fn measure(
+    works: &[Work],
+    effort: Effort,
+    executables: &Executables,
+    note: impl Fn(&str),
+) -> Result<Vec<Runs>> {
+    let mut all = Vec::new();
+    for work in works {
+        let (absent, present): (Vec<_>, Vec<_>) = work
+            .contenders()
+            .iter()
+            .copied()
+            .partition(|contender| contender.missing(executables).is_some());
+        for contender in absent {
+            let missing = contender.missing(executables).unwrap_or_default();
+            note(&format!("SKIPPED {}: {missing} is not installed", contender.title(*work)));
+        }
+        let mut figures = vec![Vec::new(); present.len()];
+        for run in 1..=effort.runs {
+            for (contender, figures) in present.iter().zip(&mut figures) {
+                note(&format!("{}, {}, run {run}", work.title(), contender.title(*work)));
+                figures.push(contender.run(*work, effort, executables).await?);
+            }
+        }
+        all.extend(present.iter().zip(figures).map(|(contender, figures)| Runs {
+            work: work.title(),
+            contender: contender.title(*work).to_owned(),
+            figures,
+        }));
+    }
+    Ok(all)
+}

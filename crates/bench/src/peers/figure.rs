@@ -1,0 +1,137 @@
+//! What one run of one contender came to, and what several runs come to.
+
+use std::time::Duration;
+
+use super::server::Usage;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Calls, rows or deliveries in a second.
+    pub per_second: f64,
+    /// CPU seconds of the server for a million of them.
+    pub cpu_per_million: f64,
+    /// Half took at most so many microseconds.
+    pub p50: Option<f64>,
+    /// All but one in a hundred took at most so many microseconds.
+    pub p99: Option<f64>,
+    /// Bytes the server held at the end.
+    pub resident: u64,
+}
+
+/// Several runs of one contender at one work.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    /// What is measured.
+    pub work: &'static str,
+    /// Who.
+    pub contender: String,
+    /// Each run.
+    pub figures: Vec<Figure>,
+}
+
+impl Figure {
+    /// `count` things in `seconds`, between two readings of the server's usage.
+    pub fn new(count: u64, seconds: f64, before: Usage, after: Usage) -> Figure {
+        Figure {
+            per_second: count as f64 / seconds,
+            cpu_per_million: (after.cpu - before.cpu) * 1e6 / count as f64,
+            p50: None,
+            p99: None,
+            resident: after.resident,
+        }
+    }
+
+    /// With how long each thing took.
+    pub fn with_latencies(mut self, mut took: Vec<Duration>) -> Figure {
+        took.sort_unstable();
+        let at = |hundredth: usize| {
+            let place = (took.len() * hundredth / 100).min(took.len().saturating_sub(1));
+            took.get(place).map(|duration| duration.as_secs_f64() * 1e6)
+        };
+        self.p50 = at(50);
+        self.p99 = at(99);
+        self
+    }
+}
+
+/// The table of all runs, in Markdown: median [least..most] of each figure.
+pub fn table(all: &[Runs]) -> String {
+    let mut text = String::from(
+        "| work | who | n | a second | server CPU s/M | p50 µs | p99 µs | RSS, MiB |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for runs in all {
+        let column = |of: fn(&Figure) -> Option<f64>| {
+            let mut values: Vec<f64> = runs.figures.iter().filter_map(of).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            spread(&values)
+        };
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            runs.work,
+            runs.contender,
+            runs.figures.len(),
+            column(|figure| Some(figure.per_second)),
+            column(|figure| Some(figure.cpu_per_million)),
+            column(|figure| figure.p50),
+            column(|figure| figure.p99),
+            column(|figure| Some(figure.resident as f64 / (1024.0 * 1024.0))),
+        ));
+    }
+    text
+}
+
+fn spread(sorted: &[f64]) -> String {
+    let Some((least, most)) = sorted.first().zip(sorted.last()) else {
+        return "–".to_owned();
+    };
+    let median = sorted[sorted.len() / 2];
+    match sorted.len() {
+        1 => short(median),
+        _ => format!("{} [{}..{}]", short(median), short(*least), short(*most)),
+    }
+}
+
+/// As many digits as say something.
+fn short(value: f64) -> String {
+    match value {
+        value if value >= 1000.0 => {
+            let digits = format!("{value:.0}");
+            let mut text = String::new();
+            for (place, digit) in digits.chars().enumerate() {
+                if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                    text.push(',');
+                }
+                text.push(digit);
+            }
+            text
+        }
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_shows_the_median_and_the_spread() {
+        let usage = |cpu| Usage { cpu, resident: 3 * 1024 * 1024 };
+        let run = |count| Figure::new(count, 2.0, usage(1.0), usage(2.0));
+        let figures = vec![run(2_000_000), run(4_000), run(20_000)];
+        let runs = Runs { work: "join", contender: "Hansa".to_owned(), figures };
+        let row = "| join | Hansa | 3 | 10,000 [2,000..1,000,000] | 50.0 [0.50..250] | – | – | 3.00 [3.00..3.00] |";
+        assert_eq!(table(&[runs]).lines().nth(2), Some(row));
+    }
+
+    #[test]
+    fn latencies_are_those_of_the_middle_and_of_the_last_hundredth() {
+        let usage = Usage { cpu: 0.0, resident: 0 };
+        let took = (1..=200).map(Duration::from_micros).collect();
+        let figure = Figure::new(200, 1.0, usage, usage).with_latencies(took);
+        assert_eq!((figure.p50, figure.p99), (Some(101.0), Some(199.0)));
+    }
+}

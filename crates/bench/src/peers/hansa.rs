@@ -1,0 +1,196 @@
+//! Hansa at the work of the peers: joins, statements, reads and imports, as in production.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hansa_chassis::clock::Stopwatch;
+use hansa_proto::pb::feed::v1::feed_service_client::FeedServiceClient;
+use hansa_proto::pb::feed::v1::statement_service_client::StatementServiceClient;
+use hansa_proto::pb::feed::v1::{
+    GetFeedStatusRequest, PublishStatementRequest, Statement, StatementKind,
+};
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::pb::registry::v1::landscape_service_client::LandscapeServiceClient;
+use hansa_proto::pb::registry::v1::registry_service_client::RegistryServiceClient;
+use tonic::transport::{Channel, Endpoint};
+
+use super::calls::{Callers, calls};
+use super::fan::Published;
+use super::figure::Figure;
+use super::server::{Executables, Server};
+use crate::fill::{fill, import};
+use crate::measure::sample;
+use crate::service::Registry;
+use crate::world::{Plan, World, member_name, network_name};
+
+/// Networks that are joined, and statements speak for.
+const NETWORKS: usize = 20;
+/// Members that join each of them.
+const MEMBERS: usize = 50_000;
+
+/// A registry and its feed, with networks and members and no membership but those of [`World`].
+#[derive(Debug)]
+pub struct Pair {
+    /// The registry.
+    pub registry: Server,
+    /// The feed.
+    pub feed: Server,
+    world: Arc<World>,
+}
+
+async fn channels(server: &Server, connections: usize) -> Result<Vec<Channel>> {
+    let mut channels = Vec::new();
+    for _ in 0..connections {
+        let endpoint = Endpoint::from_shared(format!("http://{}", server.address))?;
+        channels.push(endpoint.tcp_nodelay(true).connect().await?);
+    }
+    Ok(channels)
+}
+
+/// Clients of a registry.
+pub async fn registry(server: &Server) -> Result<Registry> {
+    let channel = channels(server, 1).await?.remove(0);
+    Ok(Registry {
+        registry: RegistryServiceClient::new(channel.clone()),
+        landscape: LandscapeServiceClient::new(channel),
+    })
+}
+
+impl Pair {
+    /// Starts both, fills the registry and waits until the feed has followed.
+    pub async fn start(executables: &Executables) -> Result<Pair> {
+        let registry = Server::registry(&executables.registry).await?;
+        let feed = Server::feed(&executables.feed, &registry).await?;
+        let plan =
+            Plan { seed: 1, networks: NETWORKS, members: MEMBERS, memberships: NETWORKS * 500 };
+        let world = Arc::new(World::new(plan));
+        fill(&self::registry(&registry).await?, &world, |_| {}).await?;
+        let pair = Pair { registry, feed, world };
+        pair.followed().await?;
+        Ok(pair)
+    }
+
+    /// Waits until the feed has read everything the registry has.
+    async fn followed(&self) -> Result<()> {
+        let mut registry = registry(&self.registry).await?.registry;
+        let network = pb::GetNetworkRequest { name: network_name(0), ..Default::default() };
+        let head = registry.get_network(network).await?.into_inner().position;
+        let mut feed = FeedServiceClient::new(channels(&self.feed, 1).await?.remove(0));
+        let mut turn = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            let status = feed.get_feed_status(GetFeedStatusRequest::default()).await?.into_inner();
+            if status.registry_position >= head {
+                return Ok(());
+            }
+            turn.tick().await;
+        }
+    }
+}
+
+/// Joins, each of a member that was not in the network.
+pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
+    let members: Vec<Vec<usize>> = (0..NETWORKS)
+        .map(|network| {
+            let mut free = vec![true; MEMBERS];
+            pair.world.members_of(network).into_iter().for_each(|member| free[member] = false);
+            (0..MEMBERS).filter(|member| free[*member]).collect()
+        })
+        .collect();
+    let members = Arc::new(members);
+    let channels = channels(&pair.registry, callers.callers.min(4)).await?;
+    let clients: Vec<_> = channels.into_iter().map(RegistryServiceClient::new).collect();
+    calls(
+        &pair.registry,
+        callers,
+        &clients,
+        &Arc::new(AtomicU64::new(0)),
+        move |mut client, number| {
+            let (network, place) = (number as usize % NETWORKS, number as usize / NETWORKS);
+            let member = members[network].get(place).copied();
+            async move {
+                let member = member_name(member.context("everybody has joined everything")?);
+                let network = network_name(network);
+                let request = pb::JoinNetworkRequest { network, member, ..Default::default() };
+                client.join_network(request).await?;
+                Ok(())
+            }
+        },
+    )
+    .await
+}
+
+/// A declaration with a body as long as a payload.
+pub fn statement(network: usize, body: Published) -> PublishStatementRequest {
+    let statement = Statement {
+        kind: StatementKind::Declaration.into(),
+        title: "A statement".to_owned(),
+        body: String::from_utf8(body).unwrap_or_default(),
+        issuer_network: network_name(network),
+        ..Default::default()
+    };
+    PublishStatementRequest { statement: Some(statement), ..Default::default() }
+}
+
+/// Clients that publish.
+pub async fn publishers(
+    server: &Server,
+    connections: usize,
+) -> Result<Vec<StatementServiceClient<Channel>>> {
+    Ok(channels(server, connections).await?.into_iter().map(StatementServiceClient::new).collect())
+}
+
+/// Publishes statements.
+pub async fn publish(pair: &Pair, callers: Callers) -> Result<Figure> {
+    let clients = publishers(&pair.feed, callers.callers.min(4)).await?;
+    calls(
+        &pair.feed,
+        callers,
+        &clients,
+        &Arc::new(AtomicU64::new(0)),
+        |mut client, number| async move {
+            let request = statement(number as usize % NETWORKS, vec![b'x'; super::fan::PAYLOAD]);
+            client.publish_statement(request).await?;
+            Ok(())
+        },
+    )
+    .await
+}
+
+/// Reads memberships at random.
+pub async fn gets(pair: &Pair, callers: Callers) -> Result<Figure> {
+    let names = Arc::new(sample(&pair.world, 10_000));
+    let channels = channels(&pair.registry, callers.callers.min(4)).await?;
+    let clients: Vec<_> = channels.into_iter().map(RegistryServiceClient::new).collect();
+    calls(
+        &pair.registry,
+        callers,
+        &clients,
+        &Arc::new(AtomicU64::new(0)),
+        move |mut client, number| {
+            let name = names[number.wrapping_mul(0x9e37_79b9) as usize % names.len()].clone();
+            async move {
+                let request = pb::GetMembershipRequest { name, ..Default::default() };
+                client.get_membership(request).await?;
+                Ok(())
+            }
+        },
+    )
+    .await
+}
+
+/// Imports memberships into a registry that has their networks and members already.
+pub async fn imports(executables: &Executables, memberships: usize) -> Result<Figure> {
+    let server = Server::registry(&executables.registry).await?;
+    let registry = registry(&server).await?;
+    let plan = Plan { seed: 1, networks: 200, members: memberships / 5, memberships };
+    let world = Arc::new(World::new(plan));
+    let first = plan.networks + plan.members;
+    import(&registry, &world, 0..first, |_| {}).await?;
+    let before = server.usage()?;
+    let whole = Stopwatch::start();
+    import(&registry, &world, first..first + world.memberships(), |_| {}).await?;
+    let count = world.memberships() as u64;
+    Ok(Figure::new(count, whole.elapsed().as_secs_f64(), before, server.usage()?))
+}

@@ -1,0 +1,179 @@
+//! A server in a process of its own: started on loopback, watched through `/proc`, killed when dropped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use hansa_chassis::clock::Stopwatch;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+
+/// A server that is not reachable for longer has not started.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Executables of the peers and of Hansa; a peer that is absent is skipped by name.
+#[derive(Clone, Debug)]
+pub struct Executables {
+    /// etcd.
+    pub etcd: Option<PathBuf>,
+    /// nats-server.
+    pub nats: Option<PathBuf>,
+    /// The registry.
+    pub registry: PathBuf,
+    /// The feed.
+    pub feed: PathBuf,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+    /// Its data, removed with it.
+    data: TempDir,
+}
+
+/// CPU time, user and system, and memory of a server at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// CPU seconds since its start.
+    pub cpu: f64,
+    /// Bytes resident.
+    pub resident: u64,
+}
+
+impl Executables {
+    /// Those asked for by flag, or found on `PATH`, or (Hansa's) beside this program.
+    pub fn find(etcd: Option<PathBuf>, nats: Option<PathBuf>) -> Result<Executables> {
+        let own = std::env::current_exe()?;
+        Ok(Executables {
+            etcd: etcd.or_else(|| on_path("etcd")),
+            nats: nats.or_else(|| on_path("nats-server")),
+            registry: own.with_file_name("registry-service"),
+            feed: own.with_file_name("feed-service"),
+        })
+    }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// What an executable says of its version, on one line.
+pub async fn version(executable: &Path) -> Result<String> {
+    let output = Command::new(executable).arg("--version").output().await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+impl Server {
+    /// etcd, one node, with its defaults but a quota of 8 GiB.
+    pub async fn etcd(executable: &Path) -> Result<Server> {
+        let data = tempfile::tempdir()?;
+        let (client, peer) = (free_port().await?, free_port().await?);
+        let peers = format!("http://127.0.0.1:{peer}");
+        let clients = format!("http://127.0.0.1:{client}");
+        let mut command = Command::new(executable);
+        command.arg("--data-dir").arg(data.path().join("etcd"));
+        command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
+        command.args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers]);
+        command.args(["--initial-cluster", &format!("default={peers}")]);
+        command.args(["--quota-backend-bytes", "8589934592"]);
+        Server::start(command, data, client).await
+    }
+
+    /// NATS with JetStream over files; `always` syncs each write before it is acknowledged, which
+    /// JetStream by default does not.
+    pub async fn nats(executable: &Path, always: bool) -> Result<Server> {
+        let data = tempfile::tempdir()?;
+        let port = free_port().await?;
+        let interval = if always { "sync_interval: always\n" } else { "" };
+        let store = data.path().join("jetstream");
+        let settings = format!(
+            "listen: \"127.0.0.1:{port}\"\nmax_pending: 256MB\n\
+             jetstream {{\nstore_dir: \"{}\"\n{interval}}}\n",
+            store.display()
+        );
+        let file = data.path().join("nats.conf");
+        fs::write(&file, settings)?;
+        let mut command = Command::new(executable);
+        command.arg("--config").arg(file);
+        Server::start(command, data, port).await
+    }
+
+    async fn start(mut command: Command, data: TempDir, port: u16) -> Result<Server> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.kill_on_drop(true).spawn()?;
+        let address = format!("127.0.0.1:{port}");
+        let waiting = Stopwatch::start();
+        let mut turn = tokio::time::interval(Duration::from_millis(20));
+        while TcpStream::connect(&address).await.is_err() {
+            if let Some(status) = child.try_wait()? {
+                bail!("the server ended with {status}");
+            }
+            if waiting.elapsed() > PATIENCE {
+                bail!("the server was not reachable for {PATIENCE:?}");
+            }
+            turn.tick().await;
+        }
+        Ok(Server { child, address, data })
+    }
+
+    /// The registry, with the settings it has in production.
+    pub async fn registry(executable: &Path) -> Result<Server> {
+        Server::hansa(executable, tempfile::tempdir()?, &[]).await
+    }
+
+    /// The feed of a registry, with the settings it has in production.
+    pub async fn feed(executable: &Path, registry: &Server) -> Result<Server> {
+        let registry = format!("http://{}", registry.address);
+        Server::hansa(executable, tempfile::tempdir()?, &["--registry", &registry]).await
+    }
+
+    async fn hansa(executable: &Path, data: TempDir, more: &[&str]) -> Result<Server> {
+        let mut command = Command::new(executable);
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path()).args(more);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} does not start", executable.display()))?;
+        let output = child.stdout.take().context("its output is piped")?;
+        let line = BufReader::new(output).lines().next_line().await?.context("it said nothing")?;
+        let address = line.rsplit("http://").next().unwrap_or_default().trim().to_owned();
+        Ok(Server { child, address, data })
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Result<Usage> {
+        let process = self.child.id().context("it runs no more")?;
+        Ok(Usage { cpu: cpu_seconds(process)?, resident: crate::measure::resident(process)? })
+    }
+
+    /// Where its data are.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+}
+
+/// A port that was free a moment ago.
+async fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
+}
+
+/// CPU time of a process, user and system (Linux: fields 14 and 15 of `/proc/PID/stat`, counted after
+/// the parenthesis that ends its name).
+pub fn cpu_seconds(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields = stat.rsplit_once(')').context("no name in /proc/PID/stat")?.1;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let user = times.next().context("no user time")??;
+    let system = times.next().context("no system time")??;
+    Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
