@@ -8,6 +8,7 @@
 //! | `shutdown.rs` | when to stop: gently (drain) or at once (kill) |
 //! | `health.rs` | which services may be called |
 //! | `server.rs`, `server/` | how a process listens, and how its server ends |
+//! | `framed.rs` | streams whose messages are ready-made |
 //! | `status.rs` | how a failure is told to a caller |
 //!
 //! Promise: once [`server::serve`] has returned, none of its tasks lives on, so the same port and
@@ -15,6 +16,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod framed;
 pub mod health;
 pub mod server;
 pub mod shutdown;

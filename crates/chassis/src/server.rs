@@ -16,6 +16,7 @@
 
 mod calls;
 mod connections;
+mod gather;
 mod origin;
 
 use std::io;

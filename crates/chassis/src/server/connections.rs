@@ -26,6 +26,7 @@ use tower::{Layer, Service, service_fn};
 
 use super::Limits;
 use super::calls::Calls;
+use super::gather::Gather;
 use super::origin;
 
 /// A connection on which nothing came for this long is asked whether it is still there.
@@ -137,7 +138,7 @@ impl Connections {
         let stopped = self.stopped.clone();
         hyper::rt::Executor::execute(&self.tasks, async move {
             let service = TowerToHyperService::new(service);
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+            let mut connection = pin!(http.serve_connection(TokioIo::new(Gather::new(stream)), service));
             let ended = tokio::select! {
                 ended = &mut connection => ended,
                 () = stopped.cancelled() => {
