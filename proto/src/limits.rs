@@ -180,6 +180,12 @@ pub const FILTER_THEMES: usize = 100;
 /// Most changes, or events, of one commit.
 pub const COMMIT_CHANGES: usize = 1_000;
 
+/// Most commits of one command: the end of a network, or the retirement of a member.
+pub const COMMITS_TOGETHER: usize = 256;
+/// Memberships that one command can end at the most; fewer when they are large, as no commit is larger
+/// than [`REGISTRY_COMMIT_BYTES`].
+pub const ENDED_TOGETHER: usize = COMMITS_TOGETHER * (COMMIT_CHANGES - 1);
+
 /// Most bytes of a commit of the registry. The feed tells all of it again in a commit of at most
 /// [`BATCH_BYTES_MOST`], where each event repeats, outside of its body, names and themes that stand in
 /// the body, and adds [`EVENT_BYTES`]. The themes of its network that a membership gets on top are given

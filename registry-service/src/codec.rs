@@ -3,13 +3,14 @@
 //! * The `body` of a commit is an encoded `WatchChangesResponse { commit }` as a watcher receives it,
 //!   but for the chain value, which is known only once the commit has its place.
 //! * Its `meta` is a format byte and an encoded [`Meta`].
+//! * What several commits do together stands in the meta of the first (`codec/unfinished.rs`).
 //! * A resource in the view is a format byte and its encoded message.
 //!
 //! `codec/commits.hex` holds stored bytes of every kind of change: what has been written once
 //! must decode for ever.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use hansa_journal::{Commit, Slot};
+use hansa_journal::{Commit, Slot, Stored};
 use hansa_proto::date::PartialDate;
 use hansa_proto::ids::RequestId;
 use hansa_proto::pb::registry::v1 as pb;
@@ -18,6 +19,9 @@ use hansa_proto::violation::Violations;
 use prost::Message as _;
 
 use crate::domain::{Change, Resource};
+pub(crate) use unfinished::Unfinished;
+
+mod unfinished;
 
 /// Format of `meta`.
 const META_FORMAT: u8 = 1;
@@ -37,7 +41,7 @@ impl CodecError {
 }
 
 /// What only the registry reads of a commit.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Meta {
     /// The request that asked for the commit; empty when it carried no id.
     #[prost(string, tag = "1")]
@@ -51,6 +55,12 @@ pub(crate) struct Meta {
     /// What answers each item, when a batch asked for the commit.
     #[prost(message, repeated, tag = "4")]
     pub(crate) items: Vec<ItemAnswer>,
+    /// What was asked for, when the commit begins what several commits do.
+    #[prost(message, optional, tag = "5")]
+    pub(crate) begins: Option<Unfinished>,
+    /// Whether it is one of several commits and not the last of them.
+    #[prost(bool, tag = "6")]
+    pub(crate) goes_on: bool,
 }
 
 /// What answers one item of a batch.
@@ -160,6 +170,16 @@ pub(crate) fn commit(body: &[u8]) -> Result<pb::Commit, CodecError> {
         Some(pb::watch_changes_response::Message::Commit(commit)) => Ok(commit),
         _ => Err(CodecError::new("the body of a commit", "it holds no commit")),
     }
+}
+
+/// How a commit goes out to watchers: what is stored, and the chain value after it. Messages of protobuf
+/// merge when they follow each other.
+pub(crate) fn framing(stored: &Stored<'_>, out: &mut Vec<u8>) -> bool {
+    let commit = pb::Commit { chain: Bytes::from(stored.chain.to_vec()), ..Default::default() };
+    let message = pb::watch_changes_response::Message::Commit(commit);
+    let chain = pb::WatchChangesResponse { message: Some(message) };
+    chain.encode(out).expect("a vector grows as it must");
+    true
 }
 
 /// A stored commit as a watcher receives it.

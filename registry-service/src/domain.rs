@@ -1,8 +1,9 @@
 //! What the registry can be asked to do, and what comes of it: `decide(state, slot, command)` gives
 //! the changes, or why there are none. Pure: no storage, no transport, no clock.
 //!
-//! Two promises hold after every accepted command: an ended network has no open membership, and a
-//! retired member has none either.
+//! Two promises hold after every accepted command, and after every part of one that takes several
+//! commits: an ended network has no open membership, and a retired member has none either. The
+//! memberships end first, in as many commits as they need, and the network or member in the last.
 
 use std::error::Error;
 use std::fmt;
@@ -10,6 +11,7 @@ use std::fmt;
 use hansa_journal::Slot;
 use hansa_proto::date::PartialDate;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
+use hansa_proto::limits;
 use hansa_proto::registry::{ChangeKind, Member, Membership, MembershipState, Network, Recorded};
 
 mod admission;
@@ -100,10 +102,20 @@ pub(crate) trait State {
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError>;
     /// How many members a network has that are active or suspended.
     fn active_members(&self, id: &NetworkId) -> Result<u64, StateError>;
-    /// Memberships of a network that have not ended, at most `limit`, ordered by member.
-    fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError>;
-    /// Memberships of a member that have not ended, at most `limit`, ordered by network.
-    fn open_of_member(&self, id: &MemberId, limit: usize) -> Result<Vec<Membership>, StateError>;
+    /// Memberships of a network that have not ended, after one of them, at most `limit`, by member.
+    fn open_of_network(
+        &self,
+        id: &NetworkId,
+        after: Option<&MembershipId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StateError>;
+    /// Memberships of a member that have not ended, after one of them, at most `limit`, by network.
+    fn open_of_member(
+        &self,
+        id: &MemberId,
+        after: Option<&MembershipId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StateError>;
 }
 
 /// The state could not be looked up.
@@ -231,11 +243,13 @@ pub(crate) fn decide(
     match command {
         Command::CreateNetwork(network) => network::create(state, slot, network),
         Command::UpdateNetwork(update) => network::update(state, slot, update),
-        Command::EndNetwork(end) => network::end(state, slot, end),
+        Command::EndNetwork(end) => whole(network::end(state, slot, &end, Stretch::WHOLE)?),
         Command::RelateNetworks(relate) => network::relate(state, slot, relate),
         Command::CreateMember(member) => member::create(state, slot, member),
         Command::UpdateMember(update) => member::update(state, slot, update),
-        Command::RetireMember(retire) => member::retire(state, slot, retire),
+        Command::RetireMember(retire) => {
+            whole(member::retire(state, slot, &retire, Stretch::WHOLE)?)
+        }
         Command::JoinNetwork(join) => membership::join(state, slot, join),
         Command::InviteMember(invite) => membership::invite(state, slot, invite),
         Command::RecordMembership(record) => recording::record(state, slot, record),
@@ -247,6 +261,65 @@ pub(crate) fn decide(
         Command::LeaveNetwork(step) => membership::leave(state, slot, step),
         Command::ExpelMember(step) => membership::expel(state, slot, step),
     }
+}
+
+/// Which of many ends of memberships are decided together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch<'a> {
+    /// Those after this membership, whose end was decided before; `None`: from the first on.
+    pub(crate) after: Option<&'a MembershipId>,
+    /// Most changes, that of the target among them.
+    pub(crate) changes: usize,
+}
+
+impl Stretch<'_> {
+    /// All, as far as one commit takes them.
+    const WHOLE: Stretch<'static> = Stretch { after: None, changes: limits::COMMIT_CHANGES };
+}
+
+/// What one commit takes of the changes of a command.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// In order.
+    pub(crate) changes: Vec<Change>,
+    /// Whether the last of them is the one of the command's target.
+    pub(crate) is_last: bool,
+}
+
+/// Like [`decide`], but where a command ends many memberships for a stretch of them.
+pub(crate) fn decide_part(
+    state: &dyn State,
+    slot: Slot,
+    command: &Command,
+    stretch: Stretch<'_>,
+) -> Result<Part, Undecided> {
+    match command {
+        Command::EndNetwork(end) => network::end(state, slot, end, stretch),
+        Command::RetireMember(retire) => member::retire(state, slot, retire, stretch),
+        other => decide(state, slot, other.clone()).map(|changes| Part { changes, is_last: true }),
+    }
+}
+
+/// The changes of a command that is to be one commit.
+fn whole(part: Part) -> Result<Vec<Change>, Undecided> {
+    match part.is_last {
+        true => Ok(part.changes),
+        false => Err(Rejection::TooLarge { limit: limits::COMMIT_CHANGES }.into()),
+    }
+}
+
+/// The ends of memberships, and of what they belong to behind them when no other is open.
+fn ending(
+    mut open: Vec<Membership>,
+    stretch: Stretch<'_>,
+    end: impl FnMut(Membership) -> Change,
+    target: Change,
+) -> Part {
+    let is_last = open.len() < stretch.changes;
+    open.truncate(stretch.changes - 1);
+    let mut changes: Vec<Change> = open.into_iter().map(end).collect();
+    changes.extend(is_last.then_some(target));
+    Part { changes, is_last }
 }
 
 /// Whether a membership whose last term is in this state is open: belongs, or may come to belong.

@@ -7,6 +7,7 @@
 //! | `filter.rs` | whether a resource matches a filter |
 //! | `lex.rs`, `parse.rs` | filters as text |
 //! | `pages.rs` | which page is asked for, and the token of the next |
+//! | `sources.rs` | who says what a resource holds |
 //! | `plan.rs` | which list of the view leads to what is asked for, looking at the fewest |
 //! | `walk.rs` | walks it, for one page |
 //!
@@ -19,6 +20,7 @@ mod lex;
 pub(crate) mod pages;
 pub(crate) mod parse;
 mod plan;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -4,9 +4,11 @@
 //! every command before it. Changes are folded into the staging one by one and encoded as they are
 //! folded, because a network in a commit says how many members it has at that very change.
 //!
-//! `machine/batch.rs` decides several commands for one commit, `machine/rows.rs` the rows of imports.
+//! `machine/batch.rs` decides several commands for one commit, `machine/parts.rs` one command for several
+//! commits, `machine/rows.rs` the rows of imports.
 
 mod batch;
+mod parts;
 mod rows;
 
 use std::sync::Arc;
@@ -209,11 +211,18 @@ impl Machine for RegistryMachine {
 
     fn decide(&mut self, slot: Slot, ask: Ask) -> Result<Decision<Answer>, Refused<Rejection>> {
         match ask {
+            Ask::One(request) if Self::may_be_long(&request.command) => {
+                self.decide_in_parts(slot, request)
+            }
             Ask::One(request) => self.decide_one(slot, request),
             Ask::Batch(batch) => self.decide_batch(slot, batch),
             Ask::Row(request) => self.decide_row(slot, request),
             Ask::Trial(rows) => self.try_rows(slot, rows),
         }
+    }
+
+    fn unfinished(&mut self) -> Result<Option<Ask>, Fault> {
+        self.begun()
     }
 
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
@@ -242,7 +251,8 @@ impl Machine for RegistryMachine {
             view::fold(&mut self.staging, change)
                 .map_err(|error| fault("a change was not staged", error))?;
         }
-        if let Some(key) = retry_key(&meta).map_err(unreadable)? {
+        let goes_on = self.replay_part(&meta)?;
+        if !goes_on && let Some(key) = retry_key(&meta).map_err(unreadable)? {
             self.stage_answered(&key, commit.position, meta.answer_index);
         }
         self.staging.keep();
@@ -286,6 +296,7 @@ fn draft(
         payload_hash: key.map(|key| Bytes::copy_from_slice(&key.payload_hash)).unwrap_or_default(),
         answer_index,
         items,
+        ..Meta::default()
     };
     Draft {
         recorded_at_micros: slot.recorded_at_micros,

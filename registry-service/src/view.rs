@@ -11,6 +11,7 @@
 //! | `total/member` | u64 | members |
 //! | `total/membership/{state}` | u64 | memberships whose last term is in the state |
 //! | `total/term` | u64 | terms |
+//! | `unfinished/` | Meta of a commit | what the last commits begin and do not end |
 //! | `request/{request id}` | payload hash: 32 bytes, position: u64, index: u32 | what it was answered |
 //!
 //! `view/tallies.rs` has those the statistics read, `view/versions.rs` those of what was, and
@@ -366,11 +367,11 @@ impl ViewState<'_> {
     fn open(
         &self,
         prefix: &[u8],
+        mut after: Option<Vec<u8>>,
         limit: usize,
         membership: impl Fn(&[u8], &[u8]) -> Result<Membership, ViewError>,
     ) -> Result<Vec<Membership>, ViewError> {
         let mut open = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
         loop {
             let entries = self.0.scan(prefix, after.as_deref(), SCAN)?;
             let Some((last, _)) = entries.last() else { return Ok(open) };
@@ -412,15 +413,27 @@ impl State for ViewState<'_> {
         looked_up(count(self.0, id).map(|count| count.active))
     }
 
-    fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError> {
-        let open = self.open(&memberships_of_network(id), limit, |_, value| {
+    fn open_of_network(
+        &self,
+        id: &NetworkId,
+        after: Option<&MembershipId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StateError> {
+        let after = after.map(membership_key);
+        let open = self.open(&memberships_of_network(id), after, limit, |_, value| {
             codec::membership_from_pb(message(value)?).map_err(undecodable)
         });
         looked_up(open)
     }
 
-    fn open_of_member(&self, id: &MemberId, limit: usize) -> Result<Vec<Membership>, StateError> {
-        let open = self.open(&memberships_of_member(id), limit, |key, _| {
+    fn open_of_member(
+        &self,
+        id: &MemberId,
+        after: Option<&MembershipId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StateError> {
+        let after = after.map(belongs_key);
+        let open = self.open(&memberships_of_member(id), after, limit, |key, _| {
             let found = indexed_membership(self.0, key)?;
             codec::membership_from_pb(found).map_err(undecodable)
         });

@@ -1,7 +1,7 @@
 //! The data set that is built in.
 
 /// File names and texts.
-pub(crate) const TEXTS: [(&str, &str); 9] = [
+pub(crate) const TEXTS: [(&str, &str); 10] = [
     ("networks.csv", include_str!("../../../data/networks.csv")),
     ("members.csv", include_str!("../../../data/members.csv")),
     ("memberships.csv", include_str!("../../../data/memberships.csv")),
@@ -11,4 +11,5 @@ pub(crate) const TEXTS: [(&str, &str); 9] = [
     ("cooperations.jsonl", include_str!("../../../data/cooperations.jsonl")),
     ("readings.csv", include_str!("../../../data/readings.csv")),
     ("network_places.csv", include_str!("../../../data/network_places.csv")),
+    ("literature.csv", include_str!("../../../data/literature.csv")),
 ];

@@ -42,6 +42,11 @@ pub trait Machine: Send + 'static {
     /// Stages the effect of a commit read back from the journal; `settle` follows now and then.
     fn replay(&mut self, commit: &Commit) -> Result<(), Fault>;
 
+    /// After replay and before any other command: what an append that was cut off left undone.
+    fn unfinished(&mut self) -> Result<Option<Self::Command>, Fault> {
+        Ok(None)
+    }
+
     /// Everything up to `last` is now visible to readers. Called after `settle`, before answers go out,
     /// and once when replay is done.
     fn released(&mut self, last: Position) {
@@ -65,6 +70,15 @@ pub enum Decision<A> {
     Commit {
         /// What to append.
         draft: Draft,
+        /// What to answer.
+        answer: A,
+    },
+    /// Commits in a row, and the answer once they are durable: they are appended, released and settled
+    /// together. An append that was cut off may leave the first of them alone in the journal, and then
+    /// [`Machine::unfinished`] is asked how to go on. At least one.
+    Commits {
+        /// What to append, the first for the slot decided for, the others for the slots after it.
+        drafts: Vec<Draft>,
         /// What to answer.
         answer: A,
     },

@@ -8,8 +8,10 @@ use hansa_proto::limits;
 use hansa_proto::registry::{ChangeKind, EndReason, Member, MemberKind, MemberPatch, MemberState};
 
 use super::membership::ended_membership;
-use super::{Change, Rejection, Resource, Rule, Rules, State, StateError, Target, Undecided};
-use super::{check_etag, created, touched};
+use super::{
+    Change, Part, Rejection, Resource, Rule, Rules, State, StateError, Stretch, Target, Undecided,
+};
+use super::{check_etag, created, ending, touched};
 
 /// Change what is known of a member.
 #[derive(Clone, Debug)]
@@ -80,15 +82,16 @@ pub(super) fn update(
 pub(super) fn retire(
     state: &dyn State,
     slot: Slot,
-    retire: RetireMember,
-) -> Result<Vec<Change>, Undecided> {
+    retire: &RetireMember,
+    stretch: Stretch<'_>,
+) -> Result<Part, Undecided> {
     let member = find(state, &retire.member)?;
     check_etag(retire.etag.as_deref(), Some(&member.recorded))?;
 
     let mut retired = member.clone();
     retired.state = MemberState::Retired;
     retired.retired = retire.retired;
-    retired.sources.extend(retire.sources);
+    retired.sources.extend(retire.sources.iter().cloned());
     retired.recorded = touched(&member.recorded, slot);
 
     let mut rules = Rules::default();
@@ -106,18 +109,10 @@ pub(super) fn retire(
     );
     rules.finish()?;
 
-    let most = limits::COMMIT_CHANGES - 1;
-    let open = state.open_of_member(&member.id, most + 1)?;
-    if open.len() > most {
-        return Err(Rejection::TooLarge { limit: limits::COMMIT_CHANGES }.into());
-    }
+    let open = state.open_of_member(&member.id, stretch.after, stretch.changes)?;
     let why = "the member was retired";
-    let mut changes: Vec<Change> = open
-        .into_iter()
-        .map(|held| ended_membership(held, slot, retire.retired, EndReason::Left, why))
-        .collect();
-    changes.push(change(ChangeKind::MemberRetired, retire.retired, retired));
-    Ok(changes)
+    let leave = |held| ended_membership(held, slot, retire.retired, EndReason::Left, why);
+    Ok(ending(open, stretch, leave, change(ChangeKind::MemberRetired, retire.retired, retired)))
 }
 
 /// A network that is a member exists, and so do the members it took over from.

@@ -10,8 +10,10 @@ use hansa_proto::registry::{
 };
 
 use super::membership::ended_membership;
-use super::{Change, Rejection, Resource, Rule, Rules, State, StateError, Target, Undecided};
-use super::{check_etag, created, touched};
+use super::{
+    Change, Part, Rejection, Resource, Rule, Rules, State, StateError, Stretch, Target, Undecided,
+};
+use super::{check_etag, created, ending, touched};
 
 /// Change what is known of a network.
 #[derive(Clone, Debug)]
@@ -106,8 +108,9 @@ pub(super) fn update(
 pub(super) fn end(
     state: &dyn State,
     slot: Slot,
-    end: EndNetwork,
-) -> Result<Vec<Change>, Undecided> {
+    end: &EndNetwork,
+    stretch: Stretch<'_>,
+) -> Result<Part, Undecided> {
     let network = find(state, &end.network)?;
     check_etag(end.etag.as_deref(), Some(&network.recorded))?;
 
@@ -121,22 +124,13 @@ pub(super) fn end(
     if let Some(into) = &end.merged_into {
         check_relation(state, &network.id, into, &mut rules)?;
     }
-    let ended = merged(&network, &end, slot);
+    let ended = merged(&network, end, slot);
     check_room(&ended, &mut rules);
     rules.finish()?;
 
-    // The memberships end first, so that the last change is the one of the network.
-    let most = limits::COMMIT_CHANGES - 1;
-    let open = state.open_of_network(&network.id, most + 1)?;
-    if open.len() > most {
-        return Err(Rejection::TooLarge { limit: limits::COMMIT_CHANGES }.into());
-    }
-    let mut changes: Vec<Change> = open
-        .into_iter()
-        .map(|held| ended_membership(held, slot, end.ended, EndReason::NetworkEnded, ""))
-        .collect();
-    changes.push(change(ChangeKind::NetworkEnded, end.ended, ended));
-    Ok(changes)
+    let open = state.open_of_network(&network.id, stretch.after, stretch.changes)?;
+    let leave = |held| ended_membership(held, slot, end.ended, EndReason::NetworkEnded, "");
+    Ok(ending(open, stretch, leave, change(ChangeKind::NetworkEnded, end.ended, ended)))
 }
 
 /// The network as it is once it has ended or gone into another.

@@ -42,13 +42,26 @@ impl State for World {
         Ok(u64::try_from(self.memberships.values().filter(of).count()).unwrap())
     }
 
-    fn open_of_network(&self, id: &NetworkId, limit: usize) -> Result<Vec<Membership>, StateError> {
-        let of = |held: &&Membership| held.id.network == *id && is_open(held.state());
+    fn open_of_network(
+        &self,
+        id: &NetworkId,
+        after: Option<&MembershipId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StateError> {
+        let comes = |held: &Membership| after.is_none_or(|after| held.id.member > after.member);
+        let of =
+            |held: &&Membership| held.id.network == *id && is_open(held.state()) && comes(held);
         Ok(self.memberships.values().filter(of).take(limit).cloned().collect())
     }
 
-    fn open_of_member(&self, id: &MemberId, limit: usize) -> Result<Vec<Membership>, StateError> {
-        let of = |held: &&Membership| held.id.member == *id && is_open(held.state());
+    fn open_of_member(
+        &self,
+        id: &MemberId,
+        after: Option<&MembershipId>,
+        limit: usize,
+    ) -> Result<Vec<Membership>, StateError> {
+        let comes = |held: &Membership| after.is_none_or(|after| held.id.network > after.network);
+        let of = |held: &&Membership| held.id.member == *id && is_open(held.state()) && comes(held);
         Ok(self.memberships.values().filter(of).take(limit).cloned().collect())
     }
 }

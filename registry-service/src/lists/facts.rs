@@ -11,6 +11,7 @@ use hansa_proto::registry::{
     RoleKind, Scale, Scope,
 };
 
+use super::sources;
 use crate::as_of::date;
 use crate::continent::Continent;
 use crate::fold_text;
@@ -45,6 +46,7 @@ pub(crate) enum Field {
     Founded,
     Joined,
     Left,
+    Source,
 }
 
 /// What a field holds, and so how it is compared.
@@ -99,11 +101,12 @@ impl Sort {
     pub(crate) const fn fields(self) -> &'static [Field] {
         use Field::*;
         match self {
-            Sort::Network => {
-                &[Kind, Scale, Origin, Scope, Theme, Country, Region, State, FrontType, Founded]
-            }
-            Sort::Member => &[Kind, Country, Region, State, Capital, Population],
-            Sort::Membership => &[State, Class, Role, Country, Region, Joined, Left],
+            Sort::Network => &[
+                Kind, Scale, Origin, Scope, Theme, Country, Region, State, FrontType, Founded,
+                Source,
+            ],
+            Sort::Member => &[Kind, Country, Region, State, Capital, Population, Source],
+            Sort::Membership => &[State, Class, Role, Country, Region, Joined, Left, Source],
         }
     }
 
@@ -135,7 +138,7 @@ impl Sort {
             },
             Field::Class => words_of!(MembershipClass),
             Field::Role => words_of!(RoleKind),
-            Field::Theme => Holds::Text,
+            Field::Theme | Field::Source => Holds::Text,
             Field::Country => Holds::Country,
             Field::Region => Holds::Region,
             Field::Capital => Holds::Flag,
@@ -165,6 +168,7 @@ impl Field {
             Field::Founded => "founded",
             Field::Joined => "joined",
             Field::Left => "left",
+            Field::Source => "source",
         }
     }
 }
@@ -232,6 +236,7 @@ fn of_network(network: &pb::Network, field: Field) -> Vec<Fact> {
             texts(continents.into_iter().map(Continent::m49))
         }
         Field::Founded => day(network.founded.as_ref()),
+        Field::Source => sources::of_network(network),
         Field::Class
         | Field::Role
         | Field::Capital
@@ -256,6 +261,7 @@ fn of_member(member: &pb::Member, field: Field) -> Vec<Fact> {
             let latest = member.populations.iter().max_by_key(|it| date(it.as_of.as_ref()));
             latest.map(|population| Fact::Number(population.count)).into_iter().collect()
         }
+        Field::Source => sources::of_member(member),
         Field::Scale
         | Field::Origin
         | Field::Scope
@@ -286,6 +292,7 @@ fn of_membership(membership: &pb::Membership, member: &pb::Member, field: Field)
         Field::Joined => of_last(|term| day(term.joined.as_ref())),
         Field::Left => of_last(|term| day(term.left.as_ref())),
         Field::Country | Field::Region => of_member(member, field),
+        Field::Source => of_last(sources::of_term),
         Field::Kind
         | Field::Scale
         | Field::Origin

@@ -197,11 +197,18 @@ impl Live {
         };
         match self.machine.decide(Slot { position, recorded_at_micros }, request.into()) {
             Ok(Decision::Commit { draft, .. }) => self.append(position, draft),
+            Ok(Decision::Commits { drafts, .. }) => self.append_all(drafts),
             Ok(Decision::Answer(_)) | Err(Refused::Rules(_)) => {}
             Err(refused) => panic!("the view does not fail: {refused:?}"),
         }
         if call.ends_batch {
             self.settle();
+        }
+    }
+
+    fn append_all(&mut self, drafts: Vec<Draft>) {
+        for draft in drafts {
+            self.append(self.next(), draft);
         }
     }
 
@@ -307,6 +314,38 @@ proptest! {
         check_totals(&live);
         check_postings(&live);
         check_versions(&live);
+        check_cuts(&live);
+    }
+}
+
+/// Cut off between the commits of one command, the rest is done at the next start as it would have been.
+fn check_cuts(live: &Live) {
+    for (index, cut) in live.commits.iter().enumerate() {
+        if !Meta::from_bytes(&cut.meta).unwrap().goes_on {
+            continue;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let mut begun = replayed(&live.commits[..=index], directory.path());
+        let rest = begun.machine.unfinished().unwrap().expect("something is unfinished");
+        let recorded_at_micros = cut.recorded_at_micros;
+        let slot = Slot { position: begun.next(), recorded_at_micros };
+        match begun.machine.decide(slot, rest).unwrap() {
+            Decision::Commits { drafts, .. } => begun.append_all(drafts),
+            other => panic!("{other:?}"),
+        }
+        begun.settle();
+        assert!(begun.machine.unfinished().unwrap().is_none());
+        let bodies =
+            |commits: &[Commit]| commits.iter().map(|it| it.body.clone()).collect::<Vec<_>>();
+        let ends = begun.commits.len();
+        assert_eq!(bodies(&begun.commits), bodies(&live.commits[..ends]));
+        assert!(!Meta::from_bytes(&live.commits[ends - 1].meta).unwrap().goes_on);
+        let directory = tempfile::tempdir().unwrap();
+        let undisturbed = replayed(&live.commits[..ends], directory.path());
+        let without_mark = |live: &Live| {
+            live.keys().into_iter().filter(|(key, _)| key[0] != 0).collect::<Vec<_>>()
+        };
+        assert_eq!(without_mark(&begun), without_mark(&undisturbed));
     }
 }
 
@@ -432,10 +471,6 @@ fn check_totals(live: &Live) {
         .unwrap();
 }
 
-fn membership_of(number: usize) -> MembershipId {
-    MembershipId { network: network_id(number), member: member_id(number) }
-}
-
 #[test]
 fn a_request_id_is_answered_again_in_the_same_batch_and_refused_for_another_payload() {
     let directory = tempfile::tempdir().unwrap();
@@ -468,44 +503,81 @@ fn a_request_id_is_answered_again_in_the_same_batch_and_refused_for_another_payl
     assert!(matches!(forgotten, Decision::Commit { .. }));
 }
 
-#[test]
-fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut live = Live::new(directory.path());
-    let plain =
-        |command| Call { command, request_id: None, validate_only: false, ends_batch: false };
-    live.call(plain(create_network(0, AdmissionMode::Open)));
-    let large = fixtures::strict_source();
-    for number in 0..400 {
-        live.call(plain(create_member(number)));
-        let membership = MembershipId { network: network_id(0), member: member_id(number) };
-        let mut term = fixtures::term(MembershipState::Active);
-        term.note = "x".repeat(4_000);
-        term.sources = vec![large.clone()];
-        let record = RecordMembership { membership, term, etag: None };
-        live.call(plain(Command::RecordMembership(record)));
-    }
-    live.settle();
-    let before = live.keys();
-    let end = Command::EndNetwork(EndNetwork {
-        network: network_id(0),
+fn end(number: usize) -> Command {
+    Command::EndNetwork(EndNetwork {
+        network: network_id(number),
         ended: None,
         merged_into: None,
         sources: Vec::new(),
         etag: None,
-    });
-    let request =
-        Request { principal: "anonymous", retry_key: None, validate_only: false, command: end };
+    })
+}
+
+/// A network with members of whom much is said: about 4 KB each.
+fn talkative(members: usize, directory: &Path) -> Live {
+    let mut live = Live::new(directory);
+    live.call(plain(create_network(0, AdmissionMode::Open)));
+    for number in 0..members {
+        live.call(plain(create_member(number)));
+        live.call(plain(said_of(number)));
+    }
+    live.settle();
+    live
+}
+
+fn said_of(member: usize) -> Command {
+    let membership = MembershipId { network: network_id(0), member: member_id(member) };
+    let mut term = fixtures::term(MembershipState::Active);
+    term.note = "x".repeat(4_000);
+    Command::RecordMembership(RecordMembership { membership, term, etag: None })
+}
+
+fn plain(command: Command) -> Call {
+    Call { command, request_id: None, validate_only: false, ends_batch: false }
+}
+
+#[test]
+fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut live = talkative(0, directory.path());
+    for number in 0..120 {
+        live.call(plain(create_member(number)));
+    }
+    live.settle();
+    let before = live.keys();
+    let batch = Batch {
+        principal: "anonymous",
+        retry_key: None,
+        validate_only: false,
+        commands: (0..120).map(said_of).collect(),
+    };
     let slot = Slot { position: live.next(), recorded_at_micros: 1 };
-    assert!(matches!(live.machine.decide(slot, request.into()), Err(Refused::TooLarge)));
+    assert!(matches!(live.machine.decide(slot, Ask::Batch(batch)), Err(Refused::TooLarge)));
     live.settle();
     assert_eq!(live.keys(), before);
-    let step = MembershipStep {
-        membership: membership_of(0),
-        occurred_at: None,
-        reason: String::new(),
-        etag: None,
-    };
-    live.call(plain(Command::LeaveNetwork(step)));
-    assert_eq!(live.commits.len(), 802);
+}
+
+#[test]
+fn what_one_commit_does_not_hold_is_several_and_nothing_when_only_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut live = talkative(7, directory.path());
+    let before = live.keys();
+    live.call(Call { validate_only: true, ..plain(end(0)) });
+    live.settle();
+    assert_eq!(live.keys(), before);
+    let first = live.commits.len();
+    live.call(Call { request_id: Some(1), ..plain(end(0)) });
+    live.settle();
+    // Two a commit, and the network in the last.
+    let changes: Vec<usize> = live.commits[first..]
+        .iter()
+        .map(|commit| codec::commit(&commit.body).unwrap().changes.len())
+        .collect();
+    assert_eq!(changes, [2, 2, 2, 2]);
+    check_history(&live.commits);
+    check_cuts(&live);
+    // Asked again it is answered by the last commit.
+    let commits = live.commits.len();
+    live.call(Call { request_id: Some(1), ..plain(end(0)) });
+    assert_eq!(live.commits.len(), commits);
 }

@@ -1,5 +1,5 @@
-//! What readings.csv and network_places.csv say beside the row of a resource: both become part of what
-//! is created, and a row about a resource that no other row makes is an error.
+//! What readings.csv, network_places.csv and literature.csv say beside the row of a resource: all become
+//! part of what is created, and a row about a resource that no other row makes is an error.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,20 +10,29 @@ use hansa_proto::violation::Violations;
 
 use super::cells::{Cells, source, split};
 use super::problem::{At, Problems};
-use super::read::{DataSet, PlaceRow, ReadingRow, Row};
+use super::read::{DataSet, LITERATURE, LiteratureRow, PlaceRow, ReadingRow, Row};
 use super::step::{campaign_name, member_name, network_name, statement_name};
 
-/// Readings by resource, and places by network.
+/// Readings by resource, places by network, and literature by key.
 pub(super) struct Beside<'a> {
     readings: HashMap<&'a str, Vec<Reading>>,
     places: HashMap<&'a str, &'a PlaceRow>,
+    literature: HashMap<&'a str, Option<Source>>,
 }
 
 impl<'a> Beside<'a> {
     /// Reads both files of a data set.
     pub(super) fn of(data_set: &'a DataSet, problems: &mut Problems) -> Beside<'a> {
         let known = Known::of(data_set);
-        let mut beside = Beside { readings: HashMap::new(), places: HashMap::new() };
+        let literature = data_set.literature.iter().map(|row| {
+            let LiteratureRow { key, source: citation, source_url } = &row.cells;
+            (key.as_str(), source(citation, source_url))
+        });
+        let mut beside = Beside {
+            readings: HashMap::new(),
+            places: HashMap::new(),
+            literature: literature.collect(),
+        };
         for row in &data_set.readings {
             known.check(&row.at, "resource", &row.cells.resource, problems);
             let reading = reading(row, problems);
@@ -42,20 +51,41 @@ impl<'a> Beside<'a> {
         self.readings.get(resource).cloned().unwrap_or_default()
     }
 
+    /// The sources with the literature of these keys behind them, each citation once.
+    pub(super) fn cited(
+        &self,
+        cells: &mut Cells<'_>,
+        keys: &str,
+        mut sources: Vec<Source>,
+    ) -> Vec<Source> {
+        for key in split(keys) {
+            match self.literature.get(key.as_str()) {
+                None => cells.problem("literature", format!("`{key}` is no key of {LITERATURE}")),
+                Some(found) => {
+                    let new = found.iter().filter(|new| !cites(&sources, new)).cloned();
+                    sources.extend(new.collect::<Vec<_>>());
+                }
+            }
+        }
+        sources
+    }
+
     /// The network with its countries and continents, and with who says so.
     pub(super) fn placed(&self, network_id: &str, mut network: Network) -> Network {
         let Some(place) = self.places.get(network_id) else { return network };
         network.countries = split(&place.countries);
         network.m49_regions = split(&place.m49_regions);
         let source = source(&place.source, &place.source_url);
-        let said_before = |new: &Source| network.sources.iter().any(|it| it.uri == new.uri);
-        network.sources.extend(
-            source
-                .filter(|new| !said_before(new))
-                .map(|new| Source { note: "for where it works".to_owned(), ..new }),
-        );
+        let new = source.filter(|new| !cites(&network.sources, new));
+        network
+            .sources
+            .extend(new.map(|new| Source { note: "for where it works".to_owned(), ..new }));
         network
     }
+}
+
+fn cites(sources: &[Source], new: &Source) -> bool {
+    sources.iter().any(|known| known.citation == new.citation)
 }
 
 /// Of which term a reading is: the first one, or the one a number says.

@@ -23,9 +23,13 @@ pub(super) fn steps(
     let started = date(&mut cells, "started", &cell.started, &cell.started_precision);
     let ended = date(&mut cells, "ended", &cell.ended, &cell.ended_precision);
     let over = cells.word("status", &cell.status, words::CAMPAIGN_STATUSES).unwrap_or(false);
+    let uri = cell.source_url.as_deref().unwrap_or_default();
+    let sources = source(&cell.source, uri).into_iter().collect();
+    let literature = cell.literature.as_deref().unwrap_or_default();
     let request = LaunchCampaignRequest {
         campaign: Some(Campaign {
             readings: beside.readings(&campaign_name(&cell.campaign_id)),
+            sources: beside.cited(&mut cells, literature, sources),
             ..campaign(&mut cells, cell, started, over)
         }),
         participants: participants(cell, started),
@@ -77,9 +81,6 @@ fn campaign(
         summary: cell.summary.clone().unwrap_or_default(),
         started: started.map(|date| date.to_pb()),
         note: note(cell, over),
-        sources: source(&cell.source, cell.source_url.as_deref().unwrap_or_default())
-            .into_iter()
-            .collect(),
         ..Default::default()
     }
 }
@@ -101,7 +102,6 @@ fn note(cell: &CampaignRow, over: bool) -> String {
     if cell.status == "historical" {
         note.line("Status in the source: historical");
     }
-    note.literature(cell.literature.as_deref().unwrap_or_default());
     note.text()
 }
 

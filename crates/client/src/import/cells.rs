@@ -138,26 +138,8 @@ impl Note {
         }
     }
 
-    /// The literature that names it, spelled out.
-    pub(super) fn literature(&mut self, letters: &str) {
-        let names: Vec<&str> =
-            letters.split(';').filter(|l| !l.is_empty()).map(literature).collect();
-        self.labelled("Literature", &names.join("; "));
-    }
-
     pub(super) fn text(self) -> String {
         self.0.join("\n")
-    }
-}
-
-fn literature(letter: &str) -> &str {
-    match letter {
-        "M" => "Malé 2019",
-        "K" => "Kihlgren Grandi 2020",
-        "L" => "Lacroix 2021",
-        "A" => "New America 2021",
-        "W" => "Metropolis 2021",
-        other => other,
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn step(row: &Row<MemberRow>, beside: &Beside<'_>, problems: &mut Pro
         names.push(name(&cell.geonames_name, NameKind::Alias));
     }
     let name = member_name(&cell.member_id);
+    let sources = source(&cell.source, &cell.source_url).into_iter().collect();
     let member = Member {
         readings: beside.readings(&name),
         name,
@@ -38,7 +39,7 @@ pub(super) fn step(row: &Row<MemberRow>, beside: &Beside<'_>, problems: &mut Pro
         populations: population(&mut cells, cell).into_iter().collect(),
         external_ids: geonames_id(cell).into_iter().collect(),
         note: note(&mut cells, cell),
-        sources: source(&cell.source, &cell.source_url).into_iter().collect(),
+        sources: beside.cited(&mut cells, &cell.literature, sources),
         ..Default::default()
     };
     let request = CreateMemberRequest { member: Some(member), ..Default::default() };
@@ -87,6 +88,5 @@ fn note(cells: &mut Cells<'_>, cell: &MemberRow) -> String {
     let mut note = Note::of(&cell.note);
     let intermediate = format!("{} {}", cell.m49_intermediate_code, cell.m49_intermediate);
     note.labelled("M49 intermediate region", intermediate.trim());
-    note.literature(&cell.literature);
     note.text()
 }

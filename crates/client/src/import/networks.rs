@@ -40,6 +40,8 @@ pub(super) fn steps(
         note: note(cell, over),
         ..described(&mut cells, cell)
     };
+    let sources = beside.cited(&mut cells, &cell.literature, network.sources);
+    let network = Network { sources, ..network };
     let network = beside.placed(&cell.network_id, network);
     let request = CreateNetworkRequest { network: Some(network), ..Default::default() };
     let create = Write::CreateNetwork(Box::new(request));
@@ -131,7 +133,6 @@ fn note(cell: &NetworkRow, over: bool) -> String {
     if cell.status == "proposed" {
         note.line("Proposed, not founded");
     }
-    note.literature(&cell.literature);
     note.text()
 }
 

@@ -1,4 +1,4 @@
-//! What the nine files look like. Only their form is read here; what the words mean is decided when
+//! What the ten files look like. Only their form is read here; what the words mean is decided when
 //! the import is planned.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::problem::{At, Problems};
 
 /// The files of a data set.
-pub const FILES: [&str; 9] = [
+pub const FILES: [&str; 10] = [
     NETWORKS,
     MEMBERS,
     MEMBERSHIPS,
@@ -20,6 +20,7 @@ pub const FILES: [&str; 9] = [
     COOPERATIONS,
     READINGS,
     PLACES,
+    LITERATURE,
 ];
 
 pub(super) const NETWORKS: &str = "networks.csv";
@@ -31,6 +32,7 @@ pub(super) const CAMPAIGNS: &str = "campaigns.jsonl";
 pub(super) const COOPERATIONS: &str = "cooperations.jsonl";
 pub(super) const READINGS: &str = "readings.csv";
 pub(super) const PLACES: &str = "network_places.csv";
+pub(super) const LITERATURE: &str = "literature.csv";
 
 /// Where a data set comes from.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,7 @@ pub struct DataSet {
     pub(super) cooperations: Vec<Row<CooperationRow>>,
     pub(super) readings: Vec<Row<ReadingRow>>,
     pub(super) places: Vec<Row<PlaceRow>>,
+    pub(super) literature: Vec<Row<LiteratureRow>>,
 }
 
 /// A row and where it stands.
@@ -108,6 +111,7 @@ impl DataSet {
             cooperations: lines(COOPERATIONS, text(COOPERATIONS), &mut problems),
             readings: table(READINGS, text(READINGS), &mut problems),
             places: table(PLACES, text(PLACES), &mut problems),
+            literature: table(LITERATURE, text(LITERATURE), &mut problems),
         };
         Ok(problems.finish(data_set)?)
     }
@@ -232,6 +236,7 @@ keyed! {
     CooperationRow => event_id;
     ReadingRow => resource, field, value;
     PlaceRow => network_id;
+    LiteratureRow => key;
 }
 
 #[derive(Debug, Deserialize)]
@@ -417,6 +422,14 @@ pub(super) struct PlaceRow {
     pub(super) network_id: String,
     pub(super) countries: String,
     pub(super) m49_regions: String,
+    pub(super) source: String,
+    pub(super) source_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LiteratureRow {
+    pub(super) key: String,
     pub(super) source: String,
     pub(super) source_url: String,
 }

@@ -4,7 +4,7 @@ use hansa_proto::pb::common::v1::StatedCount;
 use hansa_proto::pb::feed::v1::{PublishStatementRequest, Signature, Statement, StatementKind};
 
 use super::beside::Beside;
-use super::cells::{Cells, Note, source, target};
+use super::cells::{Cells, source, target};
 use super::problem::Problems;
 use super::read::{Row, StatementRow};
 use super::step::{
@@ -18,11 +18,14 @@ pub(super) fn step(row: &Row<StatementRow>, beside: &Beside<'_>, problems: &mut 
     let published = cell.published.as_deref().unwrap_or_default();
     let published = cells.date("published", published, &cell.published_precision);
     let signature = |id: &String| Signature { member: member_name(id), ..Default::default() };
+    let described = statement(&mut cells, cell);
+    let literature = cell.literature.as_deref().unwrap_or_default();
     let request = PublishStatementRequest {
         statement: Some(Statement {
             published: published.map(|date| date.to_pb()),
             readings: beside.readings(&statement_name(&cell.statement_id)),
-            ..statement(&mut cells, cell)
+            sources: beside.cited(&mut cells, literature, described.sources),
+            ..described
         }),
         signatures: cell.signatories.iter().map(signature).collect(),
         ..Default::default()
@@ -41,8 +44,6 @@ fn statement(cells: &mut Cells<'_>, cell: &StatementRow) -> Statement {
     let sources: Vec<_> =
         source(&cell.source, cell.source_url.as_deref().unwrap_or_default()).into_iter().collect();
     let stated = |count| StatedCount { count, as_of: None, sources: sources.clone() };
-    let mut note = Note::of(cell.note.as_deref().unwrap_or_default());
-    note.literature(cell.literature.as_deref().unwrap_or_default());
     Statement {
         name: statement_name(&cell.statement_id),
         kind: kind.into(),
@@ -56,7 +57,7 @@ fn statement(cells: &mut Cells<'_>, cell: &StatementRow) -> Statement {
         supporters: cell.supporters.clone(),
         themes: cell.themes.clone(),
         campaign: campaign_name(cell.campaign_id.as_deref().unwrap_or_default()),
-        note: note.text(),
+        note: cell.note.clone().unwrap_or_default(),
         sources,
         ..Default::default()
     }

@@ -11,13 +11,13 @@ use hansa_proto::pb::registry::v1::{
 
 use super::admission::admission;
 use super::read::{
-    CAMPAIGNS, COOPERATIONS, DataSet, MEMBERS, MEMBERSHIPS, NETWORKS, PLACES, READINGS, RELATIONS,
-    STATEMENTS, Source,
+    CAMPAIGNS, COOPERATIONS, DataSet, LITERATURE, MEMBERS, MEMBERSHIPS, NETWORKS, PLACES, READINGS,
+    RELATIONS, STATEMENTS, Source,
 };
 use super::step::{Fact, Kind, Step, Write};
 use super::{Plan, Problems, words};
 
-const TEXTS: [(&str, &str); 9] = [
+const TEXTS: [(&str, &str); 10] = [
     (NETWORKS, include_str!("../../../../data/networks.csv")),
     (MEMBERS, include_str!("../../../../data/members.csv")),
     (MEMBERSHIPS, include_str!("../../../../data/memberships.csv")),
@@ -27,6 +27,7 @@ const TEXTS: [(&str, &str); 9] = [
     (COOPERATIONS, include_str!("../../../../data/cooperations.jsonl")),
     (READINGS, include_str!("../../../../data/readings.csv")),
     (PLACES, include_str!("../../../../data/network_places.csv")),
+    (LITERATURE, include_str!("../../../../data/literature.csv")),
 ];
 
 fn plan() -> Plan {
@@ -173,7 +174,13 @@ fn words_of_networks_are_kept() {
     assert_eq!(anvita.names[1].text, "ANVITA");
     assert_eq!(anvita.themes, ["migration", "unconditional welcome"]);
     assert_eq!(anvita.stated_member_counts[0].count, 90);
-    assert!(anvita.note.ends_with("Literature: Lacroix 2021"), "{}", anvita.note);
+    let cited: Vec<&str> = anvita.sources.iter().map(|it| it.citation.as_str()).collect();
+    assert!(
+        cited[0].starts_with("ANVITA, ") && cited[1].starts_with("Thomas Lacroix, "),
+        "{cited:?}"
+    );
+    assert!(cited[2].ends_with(" 2021, Table 2"), "{cited:?}");
+    assert_eq!(cited.len(), 3, "what says where it works is cited already");
     assert!(anvita.admission.as_ref().unwrap().charter_required);
     let sanctuary = network(&plan, "sanctuary-cities").admission.as_ref().unwrap();
     assert_eq!(sanctuary.mode(), AdmissionMode::NoMemberList);
@@ -221,7 +228,7 @@ fn an_unknown_word_is_an_error_of_its_row_in_every_mapped_column() {
         (NETWORKS, 2, "origin", ",grassroots,", ",wild,"),
         (NETWORKS, 2, "scope", ",specialised,", ",narrow,"),
         (NETWORKS, 4, "front_type", ",against_policy,", ",against,"),
-        (NETWORKS, 2, "status", ",active,L,", ",busy,L,"),
+        (NETWORKS, 2, "status", ",active,L;L2,", ",busy,L;L2,"),
         (MEMBERS, 2, "kind", ",city,", ",town,"),
         (MEMBERSHIPS, 2, "class", ",full,", ",gold,"),
         (MEMBERSHIPS, 2, "status", ",active,", ",idle,"),
@@ -267,6 +274,9 @@ fn a_directory_may_hold_some_of_the_files() {
     let empty = DataSet::read(Source::Directory(directory.path())).unwrap_err();
     assert!(empty.to_string().contains("networks.csv"), "{empty}");
     std::fs::write(directory.path().join(MEMBERS), TEXTS[1].1).unwrap();
+    let cited = DataSet::read(Source::Directory(directory.path())).unwrap().plan().unwrap_err();
+    assert!(cited.to_string().contains("is no key of literature.csv"), "{cited}");
+    std::fs::write(directory.path().join(LITERATURE), TEXTS[9].1).unwrap();
     let plan = DataSet::read(Source::Directory(directory.path())).unwrap().plan().unwrap();
     assert_eq!(plan.len(), 593);
 }

@@ -70,6 +70,16 @@ impl<M: Machine> Batch<M> {
                 self.drafts.push(draft);
                 Ok(answer)
             }
+            Ok(Decision::Commits { drafts, .. }) if !drafts.iter().all(Draft::fits) => {
+                self.spoilt = true;
+                let _ = asker.send(Err(too_large()));
+                return Ok(());
+            }
+            Ok(Decision::Commits { drafts, answer }) => {
+                self.bytes += drafts.iter().map(Draft::size).sum::<usize>();
+                self.drafts.extend(drafts);
+                Ok(answer)
+            }
             Ok(Decision::Answer(answer)) => Ok(answer),
             Err(Refused::Rules(refusal)) => Err(SubmitError::Refused(refusal)),
             Err(Refused::TooLarge) => Err(too_large()),
