@@ -187,6 +187,7 @@ fn may_import(package: &str) -> Option<Option<&'static [&'static str]>> {
             Some(Some(&["hansa-proto", "hansa-journal", "hansa-view", "hansa-chassis"]))
         }
         "hansa-client" => Some(Some(&["hansa-proto"])),
+        "hansa-chaos" => Some(Some(&["hansa-proto", "hansa-chassis"])),
         "hansa" | "hansa-bench" | "hansa-tests" => Some(None),
         _ => None,
     }
