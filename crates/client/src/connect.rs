@@ -33,6 +33,8 @@ pub struct Feed {
     pub statements: StatementServiceClient<Channel>,
     /// Campaigns and their participants.
     pub campaigns: CampaignServiceClient<Channel>,
+    /// How to connect once more.
+    endpoint: Option<Endpoint>,
 }
 
 /// Why there is no connection.
@@ -78,20 +80,34 @@ impl Registry {
 impl Feed {
     /// Connects to the feed at a URL such as `http://127.0.0.1:50052`.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        Ok(Self::on(connect(url).await?))
+        let feed = Self::on(connect(url).await?);
+        Ok(Self { endpoint: Some(endpoint(url)?), ..feed })
+    }
+
+    /// Events, over a connection that is made when it is needed; over the present one when that was given
+    /// with [`Feed::on`].
+    pub(crate) fn events_over_another_connection(&self) -> FeedServiceClient<Channel> {
+        match &self.endpoint {
+            Some(endpoint) => events_on(endpoint.connect_lazy()),
+            None => self.events.clone(),
+        }
     }
 
     /// The feed behind a connection that is there already.
     pub fn on(channel: Channel) -> Self {
         Self {
-            events: FeedServiceClient::new(channel.clone())
-                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            events: events_on(channel.clone()),
             statements: StatementServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             campaigns: CampaignServiceClient::new(channel)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            endpoint: None,
         }
     }
+}
+
+fn events_on(channel: Channel) -> FeedServiceClient<Channel> {
+    FeedServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 async fn connect(url: &str) -> Result<Channel, ConnectError> {

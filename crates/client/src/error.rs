@@ -59,17 +59,6 @@ pub struct RuleProblem {
 }
 
 impl CallError {
-    /// A stream that was silent for longer than its service allows itself.
-    pub(crate) fn silent(patience: Duration) -> Self {
-        let message = format!("nothing was received for {:.1} s", patience.as_secs_f64());
-        Self::of_transport(Code::Unavailable, message, true)
-    }
-
-    /// A stream that ended although it has no end.
-    pub(crate) fn ended() -> Self {
-        Self::of_transport(Code::Unavailable, "the stream ended".to_owned(), true)
-    }
-
     fn of_transport(code: Code, message: String, retryable: bool) -> Self {
         Self(Box::new(CallFailure {
             code,

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `connect.rs` | how one reaches the registry and the feed |
 //! | `error.rs` | what a failed call means, for people |
-//! | `subscription.rs` | the feed as a stream that resumes by itself: nothing repeated, nothing skipped |
+//! | `subscription.rs`, `subscription/` | the feed as a stream that resumes by itself: nothing repeated, nothing skipped |
 //! | `import.rs`, `import/` | how a data set of tables becomes calls, in order, and safe to repeat |
 //! | `tables.rs`, `tables/` | tables of memberships from the world: long, wide, graded, snapshots; and out again |
 
@@ -16,4 +16,7 @@ pub mod tables;
 
 pub use connect::{ConnectError, Feed, Registry};
 pub use error::{CallError, CallFailure, FieldProblem, RuleProblem};
-pub use subscription::{Item, Start, SubscribeOptions, Subscription};
+pub use subscription::{
+    Backoff, CommitError, Commits, Gap, GapCause, Interruption, Item, OnExpired, Start, Subscription,
+    SubscriptionBuilder, SubscriptionError, TokenFor, Tokens,
+};

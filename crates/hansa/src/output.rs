@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
-use hansa_client::CallError;
+use hansa_client::{CallError, SubscriptionError};
 use serde_json::Value;
 
 /// Writes a line to standard output.
@@ -45,9 +45,11 @@ pub(crate) fn complain(error: &anyhow::Error) {
 fn described(error: &anyhow::Error) -> String {
     let mut causes: Vec<String> = Vec::new();
     for cause in error.chain() {
-        let text = match cause.downcast_ref::<CallError>() {
-            Some(call) => call.for_people(),
-            None => cause.to_string(),
+        let text = match (cause.downcast_ref::<CallError>(), cause.downcast_ref()) {
+            (Some(call), _) => call.for_people(),
+            // What a refusal is about, and what to do about it, the call says.
+            (None, Some(SubscriptionError::Refused { .. })) | (None, None) => cause.to_string(),
+            (None, Some(error)) => format!("{error}\n  what to do: {}", error.way_out()),
         };
         // The transport's own layers say nothing a person can use.
         if text != "transport error" && !causes.contains(&text) {

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use clap::Args;
-use hansa_client::{Feed, Item, Start, SubscribeOptions, Subscription};
+use hansa_client::{Gap, Item, Start, Subscription, SubscriptionBuilder};
 use hansa_proto::feed::EventKind;
 use hansa_proto::ids::SubscriptionId;
 use hansa_proto::pb::feed::v1 as pb;
@@ -78,27 +78,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     if start == Start::End && !arguments.stop_at_head && !arguments.snapshot {
         output::note("waiting for what happens next; `--from beginning` shows what happened");
     }
-    let options = SubscribeOptions {
-        filter: arguments.filter(),
-        include_snapshot: arguments.snapshot,
+    let subscription = Subscription::builder(&feed)
+        .start(start)
+        .filter(arguments.filter())
+        .snapshot(arguments.snapshot)
+        .stop_at_head(arguments.stop_at_head)
         // A cursor a commit, so that every line can be resumed from.
-        batch_events_max: u32::from(as_json),
-        start,
-        stop_at_head: arguments.stop_at_head,
-        progress_interval: None,
-    };
-    Box::pin(follow(&feed, options, as_json)).await
+        .batch_events(u32::from(as_json));
+    Box::pin(follow(subscription, as_json)).await
 }
 
 /// Prints what a subscription yields until it ends.
-pub(crate) async fn follow(feed: &Feed, options: SubscribeOptions, as_json: bool) -> Result<()> {
-    let mut subscription = Subscription::new(feed, options);
+pub(crate) async fn follow(subscription: SubscriptionBuilder, as_json: bool) -> Result<()> {
+    let mut subscription = subscription.open();
     let colours = output::colours();
     let mut before = Bytes::new();
     while let Some(item) = subscription.next().await {
         match item? {
             Item::Opened(opened) => before = opened.start_cursor,
-            Item::Events { events, cursor } => {
+            Item::Events { events, cursor, .. } => {
                 for (index, event) in events.iter().enumerate() {
                     let last = index + 1 == events.len();
                     let after = if last { &cursor } else { &before };
@@ -118,6 +116,15 @@ pub(crate) async fn follow(feed: &Feed, options: SubscribeOptions, as_json: bool
                 output::note(&format!("interrupted: {cause}; trying again in {seconds:.1} s"));
             }
             Item::Resumed(_) => output::note("connected again"),
+            Item::Gap(Gap { after, up_to, .. }) => output::note(&format!(
+                "what happened after position {after}, up to {up_to}, is not kept any more"
+            )),
+            Item::SnapshotBegin { again: false } => {}
+            Item::SnapshotBegin { again: true } => {
+                output::note(
+                    "the present state was cut off; this is a later one, from its beginning",
+                );
+            }
             Item::Snapshot(snapshot) => show_state(&snapshot, as_json)?,
             Item::SnapshotEnd(end) => {
                 output::note(&format!("this is how it was at position {}", end.position));

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_client::import::{DataSet, Source};
-use hansa_client::{Feed, Registry, Start, SubscribeOptions};
+use hansa_client::{Feed, Registry, Start, Subscription};
 use hansa_proto::pb::registry::v1::GetOverviewRequest;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -174,8 +174,8 @@ async fn serve(arguments: &Arguments, endpoints: &Endpoints) -> Result<()> {
     }
     output::note(&welcome(endpoints));
     if !arguments.no_tail && std::io::stdout().is_terminal() {
-        let options = SubscribeOptions { start: Start::End, ..SubscribeOptions::default() };
-        Box::pin(tail::follow(&feed, options, false)).await?;
+        let news = Subscription::builder(&feed).start(Start::End);
+        Box::pin(tail::follow(news, false)).await?;
     }
     std::future::pending().await
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hansa_chassis::shutdown::Shutdown;
-use hansa_client::{Feed, Item, Registry, Start, SubscribeOptions, Subscription};
+use hansa_client::{Feed, Item, Registry, Start, Subscription, SubscriptionError};
 use hansa_proto::pb::common::v1::Name;
 use hansa_proto::pb::feed::v1::Event;
 use hansa_proto::pb::registry::v1::{CreateMemberRequest, Member, MemberKind};
@@ -80,8 +80,7 @@ async fn resumes_after_a_crash_without_repeating_or_skipping() {
 
     let writer = Registry::connect(&registry_url).await.unwrap();
     let reader = Feed::connect(&format!("http://{address}")).await.unwrap();
-    let options = SubscribeOptions { start: Start::Beginning, ..SubscribeOptions::default() };
-    let mut subscription = Subscription::new(&reader, options);
+    let mut subscription = Subscription::builder(&reader).open();
     let (mut seen, mut waiting, mut resumed) = (Vec::new(), Vec::new(), 0);
     for round in 0..3 {
         for member in 0..5 {
@@ -115,8 +114,7 @@ async fn what_another_try_cannot_heal_ends_it() {
     let _feed = feed(&directory.path().join("feed"), listener, "http://127.0.0.1:1");
     let reader = Feed::connect(&url).await.unwrap();
     let start = Start::After(vec![1, 2, 3].into());
-    let options = SubscribeOptions { start, ..SubscribeOptions::default() };
-    let mut subscription = Subscription::new(&reader, options);
+    let mut subscription = Subscription::builder(&reader).start(start).open();
     let error = loop {
         match subscription.next().await.unwrap() {
             Ok(Item::Interrupted { .. }) => {}
@@ -124,7 +122,9 @@ async fn what_another_try_cannot_heal_ends_it() {
             Err(error) => break error,
         }
     };
-    assert_eq!(error.reason.as_deref(), Some("MALFORMED"), "{error}");
-    assert!(!error.fields.is_empty());
+    assert!(matches!(error, SubscriptionError::Refused { .. }), "{error:?}");
+    let call = error.call().unwrap();
+    assert_eq!(call.reason.as_deref(), Some("MALFORMED"), "{error}");
+    assert!(!call.fields.is_empty());
     assert!(subscription.next().await.is_none());
 }
