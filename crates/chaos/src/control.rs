@@ -243,8 +243,8 @@ impl Control {
         self.state.lock().mask.unwrap_or(Mask::none(self.real))
     }
 
-    /// What the front says in the end: of every fault whether it has fired.
-    pub(crate) fn report_all(&self) {
+    /// Says of every fault that has not fired that it has not.
+    pub(crate) fn report_unfired(&self) {
         let state = self.state.lock();
         let unfired = state.faults.iter().filter(|known| known.firing.is_none());
         for known in unfired {

@@ -104,13 +104,15 @@ impl Front {
         self.shared.control.set_plan(plan)
     }
 
-    /// Says of every fault that has not fired that it has not.
-    pub fn report_unfired(&self) {
-        self.shared.control.report_all();
-    }
-
     pub(crate) fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
+    }
+}
+
+/// What was planned and did not happen is said in the end.
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.shared.control.report_unfired();
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `output.rs` | standard output, also when nobody reads it any more |
 
 mod browse;
+mod chaos;
 mod cli;
 mod client;
 mod dataset;

@@ -22,14 +22,15 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::{dataset, import, output, tail};
+use crate::{chaos, dataset, import, output, tail};
 
 const HELP: &str = "\
 Examples:
   hansa up                                        on 127.0.0.1:50051 and 50052, data in ./hansa-data
   hansa up --data /var/lib/hansa --no-tail
   hansa up --data DIR --registry-listen 127.0.0.1:0 --feed-listen 127.0.0.1:0 \\
-           --endpoints-file FILE --no-tail        for scripts: free ports, addresses in FILE";
+           --endpoints-file FILE --no-tail        for scripts: free ports, addresses in FILE
+  hansa up --data DIR --no-tail --chaos seed=7    for tests of clients: see docs/testing-clients.md";
 
 /// Run the registry and the feed
 #[derive(Debug, Args)]
@@ -68,12 +69,19 @@ pub(crate) struct Arguments {
     /// Do not import the data set on the first run
     #[arg(long)]
     no_import: bool,
+
+    #[command(flatten)]
+    chaos: chaos::Arguments,
 }
 
 /// Where the services are.
 struct Endpoints {
     registry: String,
     feed: String,
+    /// The feed itself, when `feed` is a front that stands before it.
+    behind: String,
+    /// The control of that front.
+    chaos: Option<String>,
 }
 
 type Services = JoinSet<Result<()>>;
@@ -94,12 +102,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen for signals")?;
     let mut services = Services::new();
-    let endpoints = start(&arguments, &mut services, &shutdown).await?;
+    let (endpoints, front) = start(&arguments, &mut services, &shutdown).await?;
+    // Kept until the services have ended: what they say in the end passes the front.
+    let mut serving = Box::pin(serve(&arguments, &endpoints, front, &shutdown));
     let (mut stopped, failed) = tokio::select! {
         biased;
         () = shutdown.stopping() => (Ok(()), Ok(())),
         ended = services.join_next() => (ended_by_itself(ended), Ok(())),
-        failed = Box::pin(serve(&arguments, &endpoints)) => (Ok(()), failed),
+        failed = &mut serving => (Ok(()), failed),
     };
     shutdown.drain();
     while let Some(ended) = services.join_next().await {
@@ -114,13 +124,23 @@ async fn start(
     arguments: &Arguments,
     services: &mut Services,
     shutdown: &Shutdown,
-) -> Result<Endpoints> {
+) -> Result<(Endpoints, Option<chaos::Prepared>)> {
     let data = &arguments.data;
     std::fs::create_dir_all(data)
         .with_context(|| format!("cannot make the directory {}", data.display()))?;
     let registry = bind(arguments.registry_listen, "--registry-listen").await?;
-    let feed = bind(arguments.feed_listen, "--feed-listen").await?;
-    let endpoints = Endpoints { registry: url(&registry)?, feed: url(&feed)? };
+    let mut feed = bind(arguments.feed_listen, "--feed-listen").await?;
+    let mut endpoints =
+        Endpoints { registry: url(&registry)?, feed: url(&feed)?, behind: url(&feed)?, chaos: None };
+    let mut front = None;
+    if arguments.chaos.is_asked_for() {
+        let control = bind(arguments.chaos.control(), "--chaos-listen").await?;
+        endpoints.chaos = Some(url(&control)?);
+        let behind = bind((Ipv4Addr::LOCALHOST, 0).into(), "--feed-listen").await?;
+        endpoints.behind = url(&behind)?;
+        let listener = std::mem::replace(&mut feed, behind);
+        front = Some(arguments.chaos.prepare(listener, control)?);
+    }
 
     let config = registry_service::Config::new(data.join("registry"));
     let running = registry_service::run(config, registry, shutdown.clone());
@@ -128,7 +148,7 @@ async fn start(
     let config = feed_service::Config::new(data.join("feed"), endpoints.registry.clone());
     let running = feed_service::run(config, feed, shutdown.clone());
     services.spawn(async { Box::pin(running).await.context("the feed stopped") });
-    Ok(endpoints)
+    Ok((endpoints, front))
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
@@ -159,25 +179,44 @@ fn ended_by_itself(ended: Option<Result<Result<()>, tokio::task::JoinError>>) ->
 }
 
 /// Everything after the start; ends only by an error.
-async fn serve(arguments: &Arguments, endpoints: &Endpoints) -> Result<()> {
+async fn serve(
+    arguments: &Arguments,
+    endpoints: &Endpoints,
+    front: Option<chaos::Prepared>,
+    shutdown: &Shutdown,
+) -> Result<()> {
     output::note(&format!("data in {}", arguments.data.display()));
     serving(&endpoints.registry).await.context("the registry does not serve")?;
-    serving(&endpoints.feed).await.context("the feed does not serve")?;
+    serving(&endpoints.behind).await.context("the feed does not serve")?;
     let registry = Registry::connect(&endpoints.registry).await?;
-    let feed = Feed::connect(&endpoints.feed).await?;
+    let feed = Feed::connect(&endpoints.behind).await?;
     if !arguments.no_import {
         Box::pin(first_import(&arguments.data, &registry, &feed)).await?;
     }
+    let front = match front {
+        Some(front) => Some(front.start(&endpoints.behind).await?),
+        None => None,
+    };
     if let Some(file) = &arguments.endpoints_file {
         write_endpoints(file, endpoints)
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     output::note(&welcome(endpoints));
-    if !arguments.no_tail && std::io::stdout().is_terminal() {
-        let news = Subscription::builder(&feed).start(Start::End);
-        Box::pin(tail::follow(news, false)).await?;
-    }
-    std::future::pending().await
+    let disturb = async {
+        match front {
+            Some(front) => front.serve(shutdown.clone()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let follow = async {
+        if !arguments.no_tail && std::io::stdout().is_terminal() {
+            let news = Subscription::builder(&feed).start(Start::End);
+            Box::pin(tail::follow(news, false)).await?;
+        }
+        std::future::pending::<Result<()>>().await
+    };
+    let ((), _) = tokio::try_join!(follow, disturb)?;
+    Ok(())
 }
 
 /// Returns when everything at this address is SERVING.
@@ -214,7 +253,10 @@ async fn first_import(data: &Path, registry: &Registry, feed: &Feed) -> Result<(
 
 /// A reader sees nothing or all of it.
 fn write_endpoints(file: &Path, endpoints: &Endpoints) -> std::io::Result<()> {
-    let text = json!({ "registry": endpoints.registry, "feed": endpoints.feed });
+    let mut text = json!({ "registry": endpoints.registry, "feed": endpoints.feed });
+    if let Some(chaos) = &endpoints.chaos {
+        text["chaos"] = json!(chaos);
+    }
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.partial", std::process::id()));
     let partial = file.with_file_name(name);
@@ -223,7 +265,7 @@ fn write_endpoints(file: &Path, endpoints: &Endpoints) -> std::io::Result<()> {
 }
 
 fn welcome(endpoints: &Endpoints) -> String {
-    let Endpoints { registry, feed } = endpoints;
+    let Endpoints { registry, feed, .. } = endpoints;
     let defaults = registry.ends_with(":50051") && feed.ends_with(":50052");
     let variables = match defaults {
         true => String::new(),
