@@ -9,6 +9,7 @@ use super::Subscription;
 use super::backoff::Backoff;
 use super::tokens::Tokens;
 use crate::connect::Feed;
+use crate::mirror::{Mirror, MirrorRefused};
 
 /// Where a subscription starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,5 +144,20 @@ impl SubscriptionBuilder {
     /// The subscription. Nothing is sent before its first `next`.
     pub fn open(self) -> Subscription {
         Subscription::new(self)
+    }
+
+    /// A local copy of the present state that follows the feed: of what the filter takes, whatever the
+    /// start is. It begins with a snapshot, and takes another one when its cursor is too old. A filter
+    /// with `kinds` would leave changes out, and is refused.
+    pub fn mirror(self) -> Result<Mirror, MirrorRefused> {
+        Mirror::new(self)
+    }
+
+    pub(crate) fn filter_given(&self) -> Option<&pb::Filter> {
+        self.filter.as_ref()
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.start, Start::Subscription(_))
     }
 }
