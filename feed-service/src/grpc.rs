@@ -3,6 +3,7 @@
 //! | file | answers |
 //! | --- | --- |
 //! | `statements.rs` | StatementService |
+//! | `contents.rs` | statements with their content |
 //! | `campaigns.rs` | CampaignService |
 //! | `events.rs` | FeedService |
 //! | `event_pages.rs` | events page by page |
@@ -13,6 +14,7 @@
 //! | `read.rs` | how fields of requests are read |
 
 mod campaigns;
+mod contents;
 mod envelope;
 mod event_pages;
 mod events;
@@ -25,6 +27,7 @@ mod subscriptions;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hansa_chassis::framed::Framed;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{Position, ReadLimit, Reader, Writer, WriterState};
 use hansa_proto::pb::feed::v1 as pb;
@@ -76,7 +79,7 @@ pub(crate) fn routes(feed: &Arc<Feed>) -> Routes {
     let events = pb::feed_service_server::FeedServiceServer::new(events::Events(Arc::clone(feed)));
     Routes::new(statements.max_decoding_message_size(REQUEST_BYTES))
         .add_service(campaigns.max_decoding_message_size(REQUEST_BYTES))
-        .add_service(events.max_decoding_message_size(REQUEST_BYTES))
+        .add_service(Framed(events.max_decoding_message_size(REQUEST_BYTES)))
 }
 
 /// The answer to a command: the body of the event that answers it.

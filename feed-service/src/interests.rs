@@ -2,10 +2,11 @@
 //!
 //! A live subscription with a filter is entered here under the values of one axis, the rarest of its
 //! filter. One task decodes each released commit once, looks up who is entered under what its events can
-//! be found by, holds only their filters against them, and wakes those that match. The others are told
-//! nothing: when their interval is over they ask how far has been looked, and move there at once.
+//! be found by, holds only their filters against them, notes for each which commits match, and wakes them
+//! once for all it has looked at. The others are told nothing: when their interval is over they ask how
+//! far has been looked, and move there at once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use hansa_journal::{Position, ReadLimit, Reader};
@@ -24,6 +25,9 @@ const READ: ReadLimit = ReadLimit { commits: 256, bytes: 1024 * 1024 };
 /// After so many events everybody is woken to give a sign of life, so that one is never due by more than
 /// twice as many: a wake-up costs each one who waits a five-thousandth of an event.
 pub(crate) const SIGN_EVENTS: usize = PROGRESS_EVENTS / 2;
+
+/// Commits noted for one who waits; beyond them it reads for itself.
+const MOST_NOTED: usize = 256;
 
 /// All who wait.
 #[derive(Default)]
@@ -50,15 +54,28 @@ struct Entry {
     matcher: Arc<Matcher>,
     entered_under: Vec<Term>,
     ring: Arc<Notify>,
-    /// First and last commit with an event that matches and may not have been taken yet.
-    matched: Option<(Position, Position)>,
+    /// The first commits with events that match and were not taken yet.
+    noted: VecDeque<Match>,
+    /// Commits that match after those noted, when there are more.
+    beyond: Option<(Position, Position)>,
+}
+
+/// A commit with events that match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    /// Its position.
+    pub(crate) position: Position,
+    /// Whether all its events match.
+    pub(crate) whole: bool,
 }
 
 /// What one who waits has to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outlook {
     /// Nothing matches up to here; so many events were looked at in all.
     Nothing(Position, u64),
+    /// These match, and nothing before or between them. They are the caller's now.
+    These(VecDeque<Match>),
     /// Nothing matches before this commit; this or a later one does.
     Something(Position),
     /// Nobody looks any more.
@@ -90,43 +107,50 @@ impl Interests {
         for term in &under {
             state.by_term.entry(term.clone()).or_default().insert(id);
         }
-        let entry = Entry { matcher, entered_under: under, ring: Arc::clone(&ring), matched: None };
+        let entry = Entry {
+            matcher,
+            entered_under: under,
+            ring: Arc::clone(&ring),
+            noted: VecDeque::new(),
+            beyond: None,
+        };
         state.waiting.insert(id, entry);
         let events_before = state.looked_at;
         Interest { interests: Arc::clone(self), id, from, events_before, ring }
     }
 
-    /// Holds the events of the next commit against those they may concern.
-    pub(crate) fn look_at(&self, position: Position, events: &[pb::Event]) {
+    /// Holds the events of the next commits against those they may concern.
+    pub(crate) fn look_at(&self, commits: &[(Position, Vec<pb::Event>)]) {
         // Found before the lock is taken: all who wait share it.
-        let found: Vec<BTreeSet<Term>> = events.iter().map(terms).collect();
+        let found: Vec<Vec<BTreeSet<Term>>> =
+            commits.iter().map(|(_, events)| events.iter().map(terms).collect()).collect();
         let mut state = self.0.lock();
-        for (event, terms) in events.iter().zip(found) {
-            let concerned: BTreeSet<u64> = terms
-                .iter()
-                .filter_map(|term| state.by_term.get(term))
-                .flatten()
-                .copied()
-                .collect();
-            for id in concerned {
-                #[cfg(test)]
-                {
-                    state.evaluations += 1;
-                }
-                let Some(entry) = state.waiting.get_mut(&id) else { continue };
-                if entry.matcher.matches(event) {
-                    let first = entry.matched.map_or(position, |(first, _)| first);
-                    entry.matched = Some((first, position));
-                    entry.ring.notify_one();
-                }
-            }
+        let mut rings = HashMap::new();
+        for ((position, events), terms) in commits.iter().zip(found) {
+            state.note(*position, events, &terms, &mut rings);
         }
-        state.seen = Some(position);
+        let Some((last, _)) = commits.last() else { return };
+        state.seen = Some(*last);
         let signs_before = state.looked_at / SIGN_EVENTS as u64;
-        state.looked_at += events.len() as u64;
+        state.looked_at += commits.iter().map(|(_, events)| events.len() as u64).sum::<u64>();
         if state.looked_at / SIGN_EVENTS as u64 > signs_before {
             state.ring_all();
         }
+        // Whoever is woken asks at once, which needs the lock.
+        drop(state);
+        for ring in rings.into_values() {
+            ring.notify_one();
+        }
+    }
+
+    /// When nobody waits there is nothing to look at up to a position. Whether that is so.
+    fn passes(&self, up_to: Position) -> bool {
+        let mut state = self.0.lock();
+        if !state.waiting.is_empty() {
+            return false;
+        }
+        state.seen = Some(up_to);
+        true
     }
 
     /// Filters held against an event so far.
@@ -140,6 +164,11 @@ impl Interests {
     pub(crate) async fn watch(&self, reader: &Reader) {
         let mut at = *self.0.lock().seen.get_or_insert(reader.head());
         while reader.beyond(at).await.is_ok() {
+            let head = reader.head();
+            if self.passes(head) {
+                at = head;
+                continue;
+            }
             let commits = match reader.read(at, READ).await {
                 Ok(commits) => commits,
                 Err(error) => {
@@ -147,17 +176,18 @@ impl Interests {
                     break;
                 }
             };
+            let mut looked_at = Vec::with_capacity(commits.len());
             for commit in commits {
-                let events = match codec::decode_events(&commit.body) {
-                    Ok(events) => events,
+                match codec::decode_events(&commit.body) {
+                    Ok(events) => looked_at.push((commit.position, events)),
                     Err(corrupt) => {
                         tracing::error!(%corrupt, position = %commit.position, "cannot read on");
                         return self.close();
                     }
-                };
-                self.look_at(commit.position, &events);
+                }
                 at = commit.position;
             }
+            self.look_at(&looked_at);
             tokio::task::yield_now().await;
         }
         self.close();
@@ -171,10 +201,64 @@ impl Interests {
 }
 
 impl State {
+    /// Notes a commit for those it concerns, and who is to be woken.
+    fn note(
+        &mut self,
+        position: Position,
+        events: &[pb::Event],
+        terms: &[BTreeSet<Term>],
+        rings: &mut HashMap<u64, Arc<Notify>>,
+    ) {
+        let mut concerned: BTreeMap<u64, usize> = BTreeMap::new();
+        for (event, terms) in events.iter().zip(terms) {
+            let ids = terms.iter().filter_map(|term| self.by_term.get(term)).flatten();
+            for id in ids.copied().collect::<BTreeSet<u64>>() {
+                #[cfg(test)]
+                {
+                    self.evaluations += 1;
+                }
+                if self.waiting.get(&id).is_some_and(|entry| entry.matcher.matches(event)) {
+                    *concerned.entry(id).or_default() += 1;
+                }
+            }
+        }
+        for (id, matching) in concerned {
+            let Some(entry) = self.waiting.get_mut(&id) else { continue };
+            entry.note(Match { position, whole: matching == events.len() });
+            rings.entry(id).or_insert_with(|| Arc::clone(&entry.ring));
+        }
+    }
+
     fn ring_all(&self) {
         for entry in self.waiting.values() {
             entry.ring.notify_one();
         }
+    }
+}
+
+impl Entry {
+    fn note(&mut self, found: Match) {
+        match &mut self.beyond {
+            Some((_, last)) => *last = found.position,
+            None if self.noted.len() < MOST_NOTED => self.noted.push_back(found),
+            None => self.beyond = Some((found.position, found.position)),
+        }
+    }
+
+    /// What is left of what was noted, for one who has dealt with everything up to a position.
+    fn left(&mut self, at: Position) -> Option<Outlook> {
+        while self.noted.front().is_some_and(|found| found.position <= at) {
+            self.noted.pop_front();
+        }
+        if !self.noted.is_empty() {
+            return Some(Outlook::These(std::mem::take(&mut self.noted)));
+        }
+        let (first, last) = self.beyond?;
+        if last > at {
+            return Some(Outlook::Something(first.max(at.next())));
+        }
+        self.beyond = None;
+        None
     }
 }
 
@@ -197,13 +281,7 @@ impl Interest {
         }
         let (seen, looked_at) = (state.seen.unwrap_or_default(), state.looked_at);
         let entry = state.waiting.get_mut(&self.id).expect("it is entered as long as it is held");
-        match entry.matched {
-            Some((first, last)) if last > at => Outlook::Something(first.max(at.next())),
-            _ => {
-                entry.matched = None;
-                Outlook::Nothing(seen.max(at), looked_at)
-            }
-        }
+        entry.left(at).unwrap_or_else(|| Outlook::Nothing(seen.max(at), looked_at))
     }
 
     /// Waits until something may have matched.
@@ -258,35 +336,71 @@ mod tests {
         let interests = Arc::new(Interests::default());
         let waiting: Vec<Interest> =
             (0..10_000).map(|member| entered(&interests, member, Position::ORIGIN)).collect();
-        interests.look_at(Position::new(1), &[about(20_000)]);
+        interests.look_at(&[(Position::new(1), vec![about(20_000)])]);
         assert_eq!(interests.evaluations(), 0, "an event that concerns none");
-        interests.look_at(Position::new(2), &[about(77)]);
+        interests.look_at(&[(Position::new(2), vec![about(77)])]);
         assert_eq!(interests.evaluations(), 1, "an event that concerns one");
         let rung = waiting.iter().filter(|one| one.rung().now_or_never().is_some()).count();
         assert_eq!(rung, 1);
         let at = Position::ORIGIN;
-        assert_eq!(waiting[77].outlook(at), Outlook::Something(Position::new(2)));
+        let due = Match { position: Position::new(2), whole: true };
+        assert_eq!(waiting[77].outlook(at), Outlook::These([due].into()));
         // The others move to where was looked, without having been woken.
         assert_eq!(waiting[78].outlook(at), Outlook::Nothing(Position::new(2), 2));
         drop(waiting);
         assert!(interests.0.lock().by_term.is_empty());
     }
 
+    fn at(position: u64, members: &[u32]) -> (Position, Vec<pb::Event>) {
+        (Position::new(position), members.iter().map(|member| about(*member)).collect())
+    }
+
     #[test]
-    fn what_matches_is_known_until_it_was_taken() {
+    fn what_matches_is_noted_until_it_was_taken() {
         let interests = Arc::new(Interests::default());
         let one = entered(&interests, 1, Position::new(4));
         assert_eq!(one.from(), Position::new(4));
-        interests.look_at(Position::new(5), &[about(1)]);
-        interests.look_at(Position::new(6), &[about(2)]);
-        interests.look_at(Position::new(7), &[about(1)]);
-        assert_eq!(one.outlook(Position::new(4)), Outlook::Something(Position::new(5)));
-        // Taken up to 5 only: the one at 7 is still to come, and nothing says that 6 is not.
-        assert_eq!(one.outlook(Position::new(5)), Outlook::Something(Position::new(6)));
-        assert_eq!(one.outlook(Position::new(7)), Outlook::Nothing(Position::new(7), 3));
-        interests.look_at(Position::new(8), &[about(2)]);
-        assert_eq!(one.outlook(Position::new(7)), Outlook::Nothing(Position::new(8), 4));
+        interests.look_at(&[at(5, &[1]), at(6, &[2]), at(7, &[2, 1])]);
+        assert!(one.rung().now_or_never().is_some() && one.rung().now_or_never().is_none());
+        let due = |position, whole| Match { position: Position::new(position), whole };
+        let outlook = one.outlook(Position::new(4));
+        assert_eq!(outlook, Outlook::These([due(5, true), due(7, false)].into()));
+        assert_eq!(one.outlook(Position::new(7)), Outlook::Nothing(Position::new(7), 4));
+        interests.look_at(&[at(8, &[2])]);
+        assert_eq!(one.outlook(Position::new(7)), Outlook::Nothing(Position::new(8), 5));
+        // What it has read for itself meanwhile is not told again.
+        interests.look_at(&[at(9, &[1]), at(10, &[1])]);
+        assert_eq!(one.outlook(Position::new(9)), Outlook::These([due(10, true)].into()));
         interests.close();
         assert_eq!(one.outlook(Position::new(8)), Outlook::Closed);
+    }
+
+    #[test]
+    fn no_more_is_noted_than_the_limit() {
+        let interests = Arc::new(Interests::default());
+        let one = entered(&interests, 1, Position::ORIGIN);
+        let most = MOST_NOTED as u64;
+        for position in 1..=2 * most {
+            interests.look_at(&[at(position, &[1])]);
+        }
+        let Outlook::These(due) = one.outlook(Position::ORIGIN) else { panic!("nothing noted") };
+        assert_eq!(due.len(), MOST_NOTED);
+        assert_eq!(due.back().map(|last| last.position), Some(Position::new(most)));
+        // The rest it reads for itself, up to the last that matches.
+        let something = Outlook::Something(Position::new(most + 1));
+        assert_eq!(one.outlook(Position::new(most)), something);
+        let something = Outlook::Something(Position::new(2 * most));
+        assert_eq!(one.outlook(Position::new(2 * most - 1)), something);
+        let nothing = Outlook::Nothing(Position::new(2 * most), 2 * most);
+        assert_eq!(one.outlook(Position::new(2 * most)), nothing);
+    }
+
+    #[test]
+    fn without_anybody_who_waits_nothing_is_looked_at() {
+        let interests = Arc::new(Interests::default());
+        assert!(interests.passes(Position::new(9)));
+        let one = entered(&interests, 1, Position::ORIGIN);
+        assert_eq!(one.from(), Position::new(9));
+        assert!(!interests.passes(Position::new(10)));
     }
 }

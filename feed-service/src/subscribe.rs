@@ -11,17 +11,20 @@
 //! | `subscription.rs` | the loop: what is sent when |
 //! | `replay.rs` | what of the past is read next |
 //! | `live.rs` | how a live one waits, and for what |
-//! | `batch.rs` | how commits become batches |
+//! | `batch.rs` | how commits become frames |
+//! | `rest.rs` | how long it may be silent |
 
 mod ask;
 mod batch;
 mod live;
 mod replay;
+mod rest;
 mod start;
 mod subscription;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::{Stream, stream};
 use hansa_proto::feed::Filter;
 use hansa_proto::pb::feed::v1 as pb;
@@ -34,11 +37,11 @@ use crate::status;
 use crate::view::Lookup;
 use subscription::Subscription;
 
-/// Opens a subscription.
+/// Opens a subscription: whole frames, ready to be sent.
 pub(crate) async fn subscribe(
     feed: Arc<Feed>,
     request: pb::SubscribeRequest,
-) -> Result<impl Stream<Item = Result<pb::SubscribeResponse, Status>> + Send + 'static, Status> {
+) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + 'static, Status> {
     feed.serving()?;
     let mut violations = Violations::default();
     let ask = ask::parse(request, &mut violations);

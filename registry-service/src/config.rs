@@ -8,6 +8,8 @@ use hansa_chassis::clock;
 use hansa_chassis::server::ServeOptions;
 use hansa_journal::{WriterOptions, limits};
 
+use crate::codec;
+
 /// How the registry runs.
 #[derive(Clone, Debug, Args)]
 pub struct Config {
@@ -78,6 +80,7 @@ impl Config {
             batch_commands: self.batch_commands,
             batch_bytes: self.batch_bytes,
             now_micros: clock::now_micros,
+            framing: codec::framing,
         }
     }
 }

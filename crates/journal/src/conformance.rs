@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::limits::COMMIT_BYTES;
-use crate::{AppendError, Chain, Commit, Draft, Journal, Position, ReadError, ReadLimit};
+use crate::{
+    AppendError, Chain, Commit, Draft, Framing, Journal, Position, ReadError, ReadLimit, Run,
+};
 
 /// Something that opens one journal again and again.
 #[async_trait]
@@ -30,6 +32,7 @@ pub async fn all<E: Engine>(mut fresh: impl FnMut() -> E) {
     reading_past_the_tail_is_refused(&fresh()).await;
     readers_see_whole_prefixes(&fresh()).await;
     the_largest_commit_fits(&fresh()).await;
+    runs_are_what_is_read(&fresh()).await;
 }
 
 /// A draft that can be told from others.
@@ -99,6 +102,65 @@ async fn positions_have_no_gaps(engine: &dyn Engine) {
     assert_eq!(journal.tail(), (last.position, last.chain));
     let drafts: Vec<Draft> = appended.iter().map(draft_of).collect();
     assert_eq!(drafts, (0..13).map(draft).collect::<Vec<_>>(), "commits hold their drafts");
+}
+
+/// Runs of any size from anywhere to anywhere are the frames of what is read there.
+async fn runs_are_what_is_read(engine: &dyn Engine) {
+    let journal = engine.open().await;
+    let large = Draft { body: Bytes::from(vec![7; 100_000]), ..draft(3) };
+    append(&*journal, (1..40).map(draft).chain([large]).collect()).await;
+    for number in 41..70 {
+        append(&*journal, vec![draft(number)]).await;
+    }
+    // Bodies of a number that five divides stand apart; the others have their chain value after them.
+    let framing: Framing = |stored, out| {
+        out.extend_from_slice(stored.chain);
+        !stored.body.len().is_multiple_of(5)
+    };
+    let all = read_all(&*journal).await;
+    for (after, last, bytes) in
+        [(0, 69, 1), (0, 69, 900), (0, 69, 1 << 20), (38, 42, 1), (38, 42, 1 << 20), (17, 55, 2_000)]
+    {
+        let (mut sent, mut expected, mut at) = (Vec::new(), Vec::new(), Position::new(after));
+        while let Some(run) = run(&*journal, at, Position::new(last), bytes, framing).await {
+            at = match run {
+                Run::Frames { frames, up_to } => {
+                    sent.extend_from_slice(&frames);
+                    up_to
+                }
+                Run::Apart(commit) => {
+                    assert!(commit.body.len().is_multiple_of(5));
+                    assert_eq!(commit, all[commit.position.get() as usize - 1]);
+                    commit.position
+                }
+            };
+        }
+        assert_eq!(at, Position::new(last), "runs reach the end asked for");
+        for commit in &all[after as usize..last as usize] {
+            if !commit.body.len().is_multiple_of(5) {
+                let length = u32::try_from(commit.body.len() + 32).expect("it is small");
+                expected.push(0);
+                expected.extend_from_slice(&length.to_be_bytes());
+                expected.extend_from_slice(&commit.body);
+                expected.extend_from_slice(commit.chain.as_bytes());
+            }
+        }
+        assert_eq!(sent, expected, "runs of {bytes} bytes after {after} up to {last}");
+    }
+}
+
+async fn run(
+    journal: &dyn Journal,
+    after: Position,
+    last: Position,
+    bytes: usize,
+    framing: Framing,
+) -> Option<Run> {
+    if after == last {
+        return None;
+    }
+    let run = journal.run(after, last, bytes, framing).await;
+    Some(run.expect("a whole journal can be read").expect("a commit stands before the last"))
 }
 
 async fn another_tail_is_refused(engine: &dyn Engine) {

@@ -6,10 +6,13 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{RwLock, watch};
 
+use crate::frames::{Framing, Run};
+use crate::limits::FRAMES_BYTES;
 use crate::ring::Ring;
-use crate::{Chain, Commit, Journal, JournalId, Position, ReadError, ReadLimit};
+use crate::{Chain, Commit, Journal, JournalId, Lineage, Position, ReadError, ReadLimit};
 
 /// What readers may see.
 #[derive(Clone, Copy, Debug)]
@@ -45,25 +48,33 @@ pub struct WriterGone;
 /// is [`Position::ORIGIN`], so ask [`WriterState`](crate::WriterState) before calling a cursor too new.
 #[derive(Clone)]
 pub struct Reader {
-    identity: JournalId,
+    lineage: Arc<Lineage>,
     released: watch::Receiver<Released>,
     ring: Arc<Ring>,
     journal: Arc<OpenJournal>,
+    framing: Framing,
 }
 
 impl Reader {
     pub(crate) fn new(
-        identity: JournalId,
+        lineage: Lineage,
         released: watch::Receiver<Released>,
         ring: Arc<Ring>,
         journal: Arc<OpenJournal>,
+        framing: Framing,
     ) -> Reader {
-        Reader { identity, released, ring, journal }
+        Reader { lineage: Arc::new(lineage), released, ring, journal, framing }
     }
 
     /// Which journal this is.
     pub fn identity(&self) -> JournalId {
-        self.identity
+        self.lineage.identity()
+    }
+
+    /// Whether this is the history that had this identity, up to this position: the journal may have
+    /// gone on under another one since.
+    pub fn knows(&self, identity: JournalId, position: Position) -> bool {
+        self.lineage.knows(identity, position)
     }
 
     /// The position before the oldest commit kept.
@@ -83,7 +94,7 @@ impl Reader {
             return Ok(released.chain);
         }
         let Some(before) = position.get().checked_sub(1) else {
-            return Ok(Chain::origin(self.identity));
+            return Ok(self.lineage.origin());
         };
         if position > released.position {
             return Err(ReadError::Ahead { tail: released.position });
@@ -108,11 +119,55 @@ impl Reader {
         }
         let available = usize::try_from(available).unwrap_or(usize::MAX);
         let commits = limit.commits.clamp(1, available);
-        let journal = self.journal.clone();
+        self.on_disk(async move |journal| journal.read(after, ReadLimit { commits, ..limit }).await)
+            .await
+    }
+
+    /// What comes next on a stream after a position, up to and with `last`, if it is in memory; `None`
+    /// at `last` or the head too.
+    pub fn recent_run(&self, after: Position, last: Position) -> Option<Run> {
+        let last = last.min(self.head());
+        if after >= last { None } else { self.ring.run(after, last) }
+    }
+
+    /// What comes next on a stream after a position, up to and with `last`; `None` at `last` or the head.
+    /// Holds at most [`FRAMES_BYTES`], or one larger commit.
+    pub async fn run(&self, after: Position, last: Position) -> Result<Option<Run>, ReadError> {
+        let head = self.head();
+        let last = last.min(head);
+        if after > head {
+            return Err(ReadError::Ahead { tail: head });
+        }
+        if after >= last {
+            return Ok(None);
+        }
+        if let Some(recent) = self.ring.run(after, last) {
+            return Ok(Some(recent));
+        }
+        let framing = self.framing;
+        self.on_disk(async move |journal| journal.run(after, last, FRAMES_BYTES, framing).await)
+            .await
+    }
+
+    /// The frame of a commit, if it is in memory and does not stand apart.
+    pub fn recent_frame(&self, position: Position) -> Option<Bytes> {
+        if position > self.head() { None } else { self.ring.frame(position) }
+    }
+
+    /// Reads from the journal on a task of its own: see [`OpenJournal`].
+    async fn on_disk<T, F>(
+        &self,
+        read: impl FnOnce(Arc<dyn Journal>) -> F + Send + 'static,
+    ) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ReadError>> + Send,
+    {
+        let journal = Arc::clone(&self.journal);
         let reading = tokio::spawn(async move {
             let open = journal.0.read().await;
             let closed = || ReadError::Storage(io::Error::other("the journal is closed"));
-            open.as_ref().ok_or_else(closed)?.read(after, ReadLimit { commits, ..limit }).await
+            read(Arc::clone(open.as_ref().ok_or_else(closed)?)).await
         });
         reading.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
     }

@@ -1,9 +1,8 @@
 //! FeedService: the stream, events page by page, one event, and where the feed stands.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::Stream;
+use hansa_chassis::framed::{self, NoMessages};
 use hansa_journal::Position;
 use hansa_proto::feed::Filter;
 use hansa_proto::ids::EventId;
@@ -25,15 +24,14 @@ pub(super) struct Events(pub(super) Arc<Feed>);
 
 #[tonic::async_trait]
 impl FeedService for Events {
-    type SubscribeStream =
-        Pin<Box<dyn Stream<Item = Result<pb::SubscribeResponse, Status>> + Send + 'static>>;
+    type SubscribeStream = NoMessages<pb::SubscribeResponse>;
 
     async fn subscribe(
         &self,
         request: Request<pb::SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
-        let stream = subscribe::subscribe(Arc::clone(&self.0), request.into_inner()).await?;
-        Ok(Response::new(Box::pin(stream)))
+        let frames = subscribe::subscribe(Arc::clone(&self.0), request.into_inner()).await?;
+        Ok(framed::response(frames))
     }
 
     async fn list_events(

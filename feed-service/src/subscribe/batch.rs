@@ -1,17 +1,23 @@
-//! How commits become batches: whole commits, in order, up to the caps; a commit above them still comes
-//! whole, alone.
+//! How commits become frames: whole commits, in order, a message each. One whose events all match goes out
+//! as it is stored; one of which only some match is encoded anew, which is the exception.
 
 use std::collections::VecDeque;
 
-use hansa_journal::Position;
+use bytes::{Bytes, BytesMut};
+use hansa_journal::{Commit, JournalId, Position, ReadLimit, Reader};
 use hansa_proto::pb::feed::v1 as pb;
-use prost::Message;
+use pb::subscribe_response::Message;
+use tonic::Status;
 
 use super::replay::Unread;
 use crate::codec::{self, Corrupt};
 use crate::filter::Matcher;
+use crate::frames;
+use crate::interests::Match;
+use crate::status;
 
-/// Most of one batch, large commits apart.
+/// Most of what is made ready at once, large commits apart. A message holds one commit, so it keeps to any
+/// caps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caps {
     /// Events.
@@ -22,54 +28,119 @@ pub(super) struct Caps {
 
 /// What a run of commits came to.
 pub(super) struct Taken {
-    /// Events that match; empty when none did.
-    pub(super) events: Vec<pb::Event>,
-    /// Everything up to here is in `events` or does not match.
+    /// Commits with events that match; empty when none did.
+    pub(super) frames: Bytes,
+    /// Everything up to here is in `frames` or does not match.
     pub(super) up_to: Position,
     /// Events looked at, or jumped over, after the last that matched.
     pub(super) passed_over: usize,
+}
+
+/// What a subscriber wants of commits.
+#[derive(Clone, Copy)]
+pub(super) struct Sieve<'s> {
+    pub(super) identity: JournalId,
+    pub(super) matcher: &'s Matcher,
 }
 
 /// Takes commits from the front until the caps are reached, or so many events were passed over that a
 /// sign of life is due. None when there are no commits.
 pub(super) fn take(
     unread: &mut VecDeque<Unread>,
-    matcher: &Matcher,
+    sieve: Sieve<'_>,
     caps: Caps,
     patience: usize,
 ) -> Result<Option<Taken>, Corrupt> {
-    let mut taken: Option<Taken> = None;
-    let mut bytes = 0;
+    let Some(first) = unread.front() else {
+        return Ok(None);
+    };
+    let mut out = BytesMut::new();
+    let (mut up_to, mut passed_over) = (before(first.commit.position), 0);
     while let Some(next) = unread.front_mut() {
-        let before = Position::new(next.commit.position.get() - 1);
-        let so_far = taken.get_or_insert_with(|| Taken {
-            events: Vec::new(),
-            up_to: before,
-            passed_over: 0,
-        });
         // What was jumped over is told before what comes after it.
-        so_far.passed_over += std::mem::take(&mut next.jumped);
-        if so_far.passed_over >= patience {
-            so_far.up_to = before;
+        passed_over += std::mem::take(&mut next.jumped);
+        if passed_over >= patience {
+            up_to = before(next.commit.position);
             break;
         }
-        let mut events = codec::decode_events(&next.commit.body)?;
-        let looked_at = events.len();
-        events.retain(|event| matcher.matches(event));
-        let more: usize = events.iter().map(Message::encoded_len).sum();
-        let full = so_far.events.len() + events.len() > caps.events as usize
-            || bytes + more > caps.bytes as usize;
-        if full && !so_far.events.is_empty() && !events.is_empty() {
+        if out.len() >= caps.bytes as usize {
             break;
         }
-        so_far.up_to = next.commit.position;
-        so_far.passed_over = if events.is_empty() { so_far.passed_over + looked_at } else { 0 };
-        so_far.events.append(&mut events);
-        bytes += more;
+        let events = codec::decode_events(&next.commit.body)?;
+        let count = events.len();
+        passed_over = match sieve.append(&mut out, &next.commit, events) {
+            true => 0,
+            false => passed_over + count,
+        };
+        up_to = next.commit.position;
         unread.pop_front();
-        if so_far.passed_over >= patience {
+        if passed_over >= patience {
             break;
         }
     }
-    Ok(taken)
+    Ok(Some(Taken { frames: out.freeze(), up_to, passed_over }))
+}
+
+/// Takes commits that are known to match from the front, up to the caps. At least one.
+pub(super) async fn take_due(
+    reader: &Reader,
+    due: &mut VecDeque<Match>,
+    sieve: Sieve<'_>,
+    caps: Caps,
+) -> Result<(Bytes, Position), Status> {
+    let mut out = BytesMut::new();
+    let mut up_to = Position::ORIGIN;
+    while let Some(next) = due.front() {
+        let recent = if next.whole { reader.recent_frame(next.position) } else { None };
+        up_to = next.position;
+        if let Some(frame) = recent {
+            due.pop_front();
+            if due.is_empty() && out.is_empty() {
+                return Ok((frame, up_to));
+            }
+            out.extend_from_slice(&frame);
+        } else {
+            let one = ReadLimit { commits: 1, bytes: 0 };
+            let commits = reader.read(before(next.position), one).await;
+            let commits = commits.map_err(status::journal_failed)?;
+            due.pop_front();
+            if let Some(commit) = commits.first() {
+                let events = codec::decode_events(&commit.body).map_err(status::commit_corrupt)?;
+                sieve.append(&mut out, commit, events);
+            }
+        }
+        if out.len() >= caps.bytes as usize {
+            break;
+        }
+    }
+    Ok((out.freeze(), up_to))
+}
+
+impl Sieve<'_> {
+    /// What is wanted of a commit, framed; empty when nothing is.
+    pub(super) fn frame(self, commit: &Commit) -> Result<Bytes, Corrupt> {
+        let mut out = BytesMut::new();
+        self.append(&mut out, commit, codec::decode_events(&commit.body)?);
+        Ok(out.freeze())
+    }
+
+    /// Appends what is wanted of a commit with these events, framed; whether anything is.
+    fn append(self, out: &mut BytesMut, commit: &Commit, mut events: Vec<pb::Event>) -> bool {
+        let count = events.len();
+        events.retain(|event| self.matcher.matches(event));
+        if events.is_empty() {
+            return false;
+        }
+        if events.len() == count {
+            frames::append(out, &commit.body);
+            return true;
+        }
+        let cursor = codec::cursor(self.identity, commit.position);
+        out.extend_from_slice(&frames::message(Message::Batch(pb::Batch { events, cursor })));
+        true
+    }
+}
+
+fn before(position: Position) -> Position {
+    Position::new(position.get().saturating_sub(1))
 }

@@ -1,6 +1,7 @@
 //! How a live subscription waits, and for what: one that takes everything for the next commit, one with
 //! a filter for the next commit that concerns it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hansa_journal::Position;
@@ -8,7 +9,7 @@ use tonic::Status;
 
 use crate::filter::Matcher;
 use crate::grpc::Feed;
-use crate::interests::{Interest, Outlook};
+use crate::interests::{Interest, Match, Outlook};
 use crate::status;
 use crate::terms::Term;
 use crate::view::search::{self, Axes};
@@ -20,6 +21,8 @@ pub(super) struct Live {
     interest: Option<Interest>,
     /// Events that the look-out had seen when it was asked last.
     seen_events: u64,
+    /// Commits that are known to match and were not taken yet, nothing else among them.
+    due: VecDeque<Match>,
 }
 
 /// What there is for a subscription that has dealt with everything up to a position.
@@ -28,11 +31,13 @@ pub(super) enum Ahead {
     Nothing(Position, usize),
     /// Something may match after this position.
     Something(Position),
+    /// What is due, and nothing before it: it begins after this position.
+    Due(Position),
 }
 
 impl Live {
     pub(super) fn new(axes: Axes) -> Live {
-        Live { axes: Arc::new(axes), interest: None, seen_events: 0 }
+        Live { axes: Arc::new(axes), interest: None, seen_events: 0, due: VecDeque::new() }
     }
 
     /// Enters it with those who wait. False: it is entered already, or waits for everything.
@@ -55,6 +60,16 @@ impl Live {
         Ok(true)
     }
 
+    /// Whether there is no filter.
+    pub(super) fn takes_all(&self) -> bool {
+        self.axes.is_empty()
+    }
+
+    /// What is due, if anything.
+    pub(super) fn due(&mut self) -> Option<&mut VecDeque<Match>> {
+        Some(&mut self.due).filter(|due| !due.is_empty())
+    }
+
     /// What there is after a position.
     pub(super) fn ahead(&mut self, feed: &Feed, at: Position) -> Result<Ahead, Status> {
         let Some(interest) = self.interest.as_ref().filter(|interest| at >= interest.from()) else {
@@ -67,6 +82,11 @@ impl Live {
             Outlook::Closed => Err(status::not_serving()),
             Outlook::Something(position) => {
                 Ok(Ahead::Something(Position::new(position.get() - 1).max(at)))
+            }
+            Outlook::These(due) => {
+                let first = due.front().map_or(at, |first| Position::new(first.position.get() - 1));
+                self.due = due;
+                Ok(Ahead::Due(first.max(at)))
             }
             Outlook::Nothing(seen, events) => {
                 let passed_over = events.saturating_sub(self.seen_events);

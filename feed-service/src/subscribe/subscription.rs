@@ -1,26 +1,28 @@
 //! The loop of one subscription: what is sent when. Driven by the reader of the stream; nothing is held
-//! while it waits.
+//! while it waits. What it sends are frames: those of commits as they are stored, its own made here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use hansa_chassis::clock;
-use hansa_journal::Position;
+use hansa_journal::{Position, Run};
 use hansa_proto::limits::PROGRESS_EVENTS;
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Interval, MissedTickBehavior};
 use tonic::Status;
 
 use super::ask::Ask;
-use super::batch::{self, Caps};
+use super::batch::{self, Caps, Sieve};
 use super::live::{Ahead, Live};
 use super::replay::{Next, Replay};
+use super::rest::Rest;
 use super::start::{Start, State};
 use crate::codec;
 use crate::filter::Matcher;
+use crate::frames;
 use crate::grpc::Feed;
 use crate::interests::SIGN_EVENTS;
 use crate::named::{Doing, NamedStream};
@@ -46,7 +48,7 @@ pub(super) struct Subscription {
     feed: Arc<Feed>,
     matcher: Arc<Matcher>,
     caps: Caps,
-    interval: Interval,
+    rest: Rest,
     /// Everything that matches up to here was sent, or stands in `outbox`.
     at: Position,
     /// Where to end, when asked to.
@@ -59,8 +61,8 @@ pub(super) struct Subscription {
     /// Whether the client was told that it is live.
     told_live: bool,
     live: Live,
-    /// At most three messages that are ready.
-    outbox: VecDeque<Message>,
+    /// What is ready: at most three messages, or one run of commits.
+    outbox: VecDeque<Bytes>,
     phase: Phase,
     named: Option<NamedStream>,
     _place: OwnedSemaphorePermit,
@@ -79,9 +81,6 @@ impl Subscription {
     pub(super) fn open(opening: Opening) -> Subscription {
         let Opening { feed, ask, start, place } = opening;
         let Start { position, head, matcher, state, named } = start;
-        let mut interval = tokio::time::interval(ask.progress_interval);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        interval.reset();
         let identity = feed.reader.identity();
         let opened = pb::Opened {
             identity: identity.as_bytes().to_vec().into(),
@@ -100,7 +99,7 @@ impl Subscription {
         Subscription {
             feed,
             caps: ask.caps,
-            interval,
+            rest: Rest::new(ask.progress_interval),
             at: position,
             stop_at: ask.stop_at_head.then_some(head),
             state: state.map(|state| (state, state::Place::default())),
@@ -109,18 +108,18 @@ impl Subscription {
             told_live: false,
             live: Live::new(matcher.axes()),
             matcher: Arc::new(matcher),
-            outbox: VecDeque::from([Message::Opened(opened)]),
+            outbox: VecDeque::from([frames::message(Message::Opened(opened))]),
             phase: Phase::Running,
             named,
             _place: place,
         }
     }
 
-    /// The next message; none after the end.
-    pub(super) async fn next(&mut self) -> Option<Result<pb::SubscribeResponse, Status>> {
+    /// The next frames; none after the end.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         loop {
-            if let Some(message) = self.outbox.pop_front() {
-                return Some(Ok(pb::SubscribeResponse { message: Some(message) }));
+            if let Some(frames) = self.outbox.pop_front() {
+                return Some(Ok(frames));
             }
             match std::mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Running => self.phase = Phase::Running,
@@ -139,7 +138,7 @@ impl Subscription {
             self.say_goodbye();
             return Ok(());
         }
-        if self.interval.tick().now_or_never().is_some() || self.passed_over >= PROGRESS_EVENTS {
+        if self.rest.over().now_or_never().is_some() || self.passed_over >= PROGRESS_EVENTS {
             self.progress();
             return Ok(());
         }
@@ -163,7 +162,7 @@ impl Subscription {
         let page = state.frozen.query(move |keys| state::page(keys, &matcher, place, bytes)).await;
         let page = page.map_err(status::snapshot_failed)?;
         if page.snapshot != pb::Snapshot::default() {
-            self.outbox.push_back(Message::Snapshot(page.snapshot));
+            self.send(Message::Snapshot(page.snapshot));
         }
         if let Some(next) = page.next {
             self.state = Some((state, next));
@@ -172,14 +171,14 @@ impl Subscription {
         self.at = state.frozen.position();
         self.does(Doing::CatchingUp);
         let (cursor, position) = self.here();
-        self.outbox.push_back(Message::SnapshotEnd(pb::SnapshotEnd { cursor, position }));
+        self.send(Message::SnapshotEnd(pb::SnapshotEnd { cursor, position }));
         Ok(())
     }
 
     /// Goes on without an end: what there is, and when there is nothing more, what comes.
     async fn follow(&mut self) -> Result<(), Status> {
         let head = self.feed.reader.head();
-        if !self.replay.is_idle() {
+        if !self.replay.is_idle() || self.live.due().is_some() {
             return self.advance(head).await;
         }
         let ahead = self.look_ahead()?;
@@ -188,7 +187,7 @@ impl Subscription {
             self.told_live = false;
             self.does(Doing::CatchingUp);
             let (cursor, position) = self.here();
-            self.outbox.push_back(Message::FellBehind(pb::FellBehind { cursor, position }));
+            self.send(Message::FellBehind(pb::FellBehind { cursor, position }));
             return Ok(());
         }
         if ahead && behind > 0 {
@@ -202,7 +201,7 @@ impl Subscription {
             self.told_live = true;
             self.does(Doing::Live);
             let (cursor, position) = self.here();
-            self.outbox.push_back(Message::CaughtUp(pb::CaughtUp { cursor, position }));
+            self.send(Message::CaughtUp(pb::CaughtUp { cursor, position }));
             return Ok(());
         }
         self.wait().await
@@ -211,7 +210,7 @@ impl Subscription {
     /// Moves over what is known not to match. Whether something may.
     fn look_ahead(&mut self) -> Result<bool, Status> {
         match self.live.ahead(&self.feed, self.at)? {
-            Ahead::Something(after) => {
+            Ahead::Something(after) | Ahead::Due(after) => {
                 self.at = after;
                 Ok(true)
             }
@@ -223,28 +222,73 @@ impl Subscription {
         }
     }
 
-    /// Looks at more commits, up to an end; a batch when some of their events match.
+    /// Looks at more commits, up to an end; frames when some of their events match.
     async fn advance(&mut self, end: Position) -> Result<(), Status> {
-        if let Next::Nothing(up_to, jumped) = self.replay.next(&self.feed, self.at, end).await? {
+        if self.live.takes_all() {
+            return self.pass_on(end).await;
+        }
+        if let Some(due) = self.live.due() {
+            let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
+            let taken = batch::take_due(&self.feed.reader, due, sieve, self.caps);
+            let (frames, up_to) = Box::pin(taken).await?;
+            return self.sends(frames, up_to);
+        }
+        let next = Box::pin(self.replay.next(&self.feed, self.at, end));
+        if let Next::Nothing(up_to, jumped) = next.await? {
             self.at = up_to;
             self.passed_over += jumped;
             return Ok(());
         }
         let patience = PROGRESS_EVENTS.saturating_sub(self.passed_over);
-        let taken = batch::take(&mut self.replay.unread, &self.matcher, self.caps, patience)
+        let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
+        let taken = batch::take(&mut self.replay.unread, sieve, self.caps, patience)
             .map_err(status::commit_corrupt)?;
         let Some(taken) = taken else {
             return Ok(());
         };
-        self.at = taken.up_to;
-        if taken.events.is_empty() {
+        if taken.frames.is_empty() {
+            self.at = taken.up_to;
             self.passed_over += taken.passed_over;
             return Ok(());
         }
+        self.sends(taken.frames, taken.up_to)?;
         self.passed_over = taken.passed_over;
-        let (cursor, _) = self.here();
-        self.outbox.push_back(Message::Batch(pb::Batch { events: taken.events, cursor }));
         Ok(())
+    }
+
+    /// Passes commits on as they are stored, many at once.
+    async fn pass_on(&mut self, end: Position) -> Result<(), Status> {
+        let run = match self.feed.reader.recent_run(self.at, end) {
+            Some(run) => Some(run),
+            None => {
+                let run = Box::pin(self.feed.reader.run(self.at, end)).await;
+                run.map_err(status::journal_failed)?
+            }
+        };
+        match run {
+            None => Ok(()),
+            Some(Run::Frames { frames, up_to }) => self.sends(frames, up_to),
+            Some(Run::Apart(commit)) => {
+                let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
+                let frames = sieve.frame(&commit).map_err(status::commit_corrupt)?;
+                self.sends(frames, commit.position)
+            }
+        }
+    }
+
+    /// Sends frames, if there are any: everything up to a position was dealt with then.
+    fn sends(&mut self, frames: Bytes, up_to: Position) -> Result<(), Status> {
+        self.at = up_to;
+        if !frames.is_empty() {
+            self.passed_over = 0;
+            self.outbox.push_back(frames);
+        }
+        Ok(())
+    }
+
+    /// Sends a message of its own.
+    fn send(&mut self, message: Message) {
+        self.outbox.push_back(frames::message(message));
     }
 
     /// Waits for what concerns it, the interval or the end of the service.
@@ -253,13 +297,13 @@ impl Subscription {
             self.progress();
             return Ok(());
         }
-        let Subscription { feed, interval, live, at, .. } = self;
+        let Subscription { feed, rest, live, at, .. } = self;
         let due = tokio::select! {
             rung = live.wait(feed, *at) => {
                 rung?;
                 false
             }
-            _ = interval.tick() => true,
+            () = rest.over() => true,
             () = feed.shutdown.drained() => false,
         };
         if due {
@@ -275,8 +319,8 @@ impl Subscription {
         let reader = &self.feed.reader;
         let (identity, head) = (reader.identity(), reader.head().max(self.at));
         self.passed_over = 0;
-        self.interval.reset();
-        self.outbox.push_back(Message::Progress(pb::Progress {
+        self.rest.again();
+        self.send(Message::Progress(pb::Progress {
             cursor,
             position,
             head_cursor: codec::cursor(identity, head),
@@ -287,7 +331,7 @@ impl Subscription {
     }
 
     fn say_goodbye(&mut self) {
-        self.outbox.push_back(Message::Notice(pb::Notice {
+        self.send(Message::Notice(pb::Notice {
             kind: pb::NoticeKind::Draining as i32,
             message: "the feed is stopping; resume after the last cursor".to_owned(),
             retry_after: Some(prost_types::Duration { seconds: DRAIN_RETRY_SECONDS, nanos: 0 }),

@@ -1,0 +1,62 @@
+//! How long a stream may be silent. Streams of one interval are due at common moments, so that the signs
+//! of life of thousands of idle ones go out together, a write for each connection, and nothing happens
+//! between.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use hansa_chassis::clock;
+use tokio::time::Sleep;
+
+/// Common moments in an interval.
+const MOMENTS: u32 = 16;
+
+/// The time until a sign of life is due.
+pub(super) struct Rest {
+    interval: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Rest {
+    pub(super) fn new(interval: Duration) -> Rest {
+        Rest { interval, sleep: Box::pin(tokio::time::sleep(until(interval, clock::now_micros()))) }
+    }
+
+    /// Begins anew.
+    pub(super) fn again(&mut self) {
+        self.sleep.set(tokio::time::sleep(until(self.interval, clock::now_micros())));
+    }
+
+    /// Waits until it is over.
+    pub(super) async fn over(&mut self) {
+        self.sleep.as_mut().await;
+    }
+}
+
+/// Until the last common moment within an interval: never more than it, hardly less.
+fn until(interval: Duration, now_micros: i64) -> Duration {
+    let moment = i128::from(now_micros) + interval.as_micros().cast_signed();
+    let every = (interval / MOMENTS).as_micros().cast_signed().max(1);
+    let past = u64::try_from(moment.rem_euclid(every)).unwrap_or_default();
+    interval.saturating_sub(Duration::from_micros(past))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_due_together_and_never_late() {
+        for interval in [1, 15, 60].map(Duration::from_secs) {
+            let mut moments = std::collections::BTreeSet::new();
+            for micros in (0..interval.as_micros() as i64).step_by(9_973) {
+                let now = 1_700_000_000_123_456 + micros;
+                let until = until(interval, now);
+                assert!(until <= interval && until >= interval * 15 / 16, "{until:?}");
+                moments.insert(now + until.as_micros() as i64);
+            }
+            assert!(moments.len() <= 17, "{} moments", moments.len());
+        }
+        assert!(until(Duration::from_secs(1), i64::MIN) <= Duration::from_secs(1));
+    }
+}
