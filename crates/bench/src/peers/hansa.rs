@@ -122,12 +122,13 @@ pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
 }
 
 /// A declaration with a body as long as a payload.
-pub fn statement(network: usize, body: Published) -> PublishStatementRequest {
+pub fn statement(number: u64, body: Published) -> PublishStatementRequest {
     let statement = Statement {
+        name: format!("statements/s{number:09}"),
         kind: StatementKind::Declaration.into(),
         title: "A statement".to_owned(),
         body: String::from_utf8(body).unwrap_or_default(),
-        issuer_network: network_name(network),
+        issuer_network: network_name(number as usize % NETWORKS),
         ..Default::default()
     };
     PublishStatementRequest { statement: Some(statement), ..Default::default() }
@@ -150,7 +151,7 @@ pub async fn publish(pair: &Pair, callers: Callers) -> Result<Figure> {
         &clients,
         &Arc::new(AtomicU64::new(0)),
         |mut client, number| async move {
-            let request = statement(number as usize % NETWORKS, vec![b'x'; super::fan::PAYLOAD]);
+            let request = statement(number, vec![b'x'; super::fan::PAYLOAD]);
             client.publish_statement(request).await?;
             Ok(())
         },
