@@ -47,12 +47,22 @@ impl Chain {
     /// commit whose content was erased can still stand in the chain by them.
     #[must_use]
     pub fn extended(&self, position: Position, draft: &Draft) -> Chain {
+        self.extended_over(position, draft.recorded_at_micros, &Hashes::of(&draft.meta, &draft.body))
+    }
+
+    /// The value after one more commit of which only the hashes are known.
+    pub(crate) fn extended_over(
+        &self,
+        position: Position,
+        recorded_at_micros: i64,
+        hashes: &Hashes,
+    ) -> Chain {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(position.get().to_be_bytes());
-        hash.update(draft.recorded_at_micros.to_be_bytes());
-        hash.update(Sha256::digest(&draft.meta));
-        hash.update(Sha256::digest(&draft.body));
+        hash.update(recorded_at_micros.to_be_bytes());
+        hash.update(hashes.meta);
+        hash.update(hashes.body);
         Chain(hash.finalize().into())
     }
 
@@ -64,6 +74,20 @@ impl Chain {
     /// Its bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// What the chain knows of a commit's bytes: their SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hashes {
+    pub(crate) meta: [u8; 32],
+    pub(crate) body: [u8; 32],
+}
+
+impl Hashes {
+    /// Those of these bytes.
+    pub(crate) fn of(meta: &[u8], body: &[u8]) -> Hashes {
+        Hashes { meta: Sha256::digest(meta).into(), body: Sha256::digest(body).into() }
     }
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Chain, Commit, Draft, Journal, JournalId, Position, ReadError, ReadLimit,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Journal, JournalId, Lineage, Position, ReadError, ReadLimit,
 };
 
 /// What one append does instead of its work.
@@ -36,6 +36,7 @@ pub struct Faulty {
 #[derive(Default)]
 struct Plan {
     coming: VecDeque<Trouble>,
+    erasures: VecDeque<Trouble>,
     fired: Vec<Trouble>,
     appended: Vec<usize>,
     failed: bool,
@@ -51,6 +52,12 @@ impl Faulty {
     /// Gives trouble to the next append that has none yet.
     pub fn next_append(&self, trouble: Trouble) {
         self.plan.lock().coming.push_back(trouble);
+    }
+
+    /// Lets the next erasure that has no trouble yet fail: before it is done, or after
+    /// ([`Trouble::FailAfter`]).
+    pub fn next_erasure(&self, trouble: Trouble) {
+        self.plan.lock().erasures.push_back(trouble);
     }
 
     /// How often a trouble came to pass.
@@ -92,6 +99,10 @@ impl Journal for Faulty {
         self.inner.identity()
     }
 
+    fn lineage(&self) -> Lineage {
+        self.inner.lineage()
+    }
+
     fn oldest(&self) -> Position {
         self.inner.oldest()
     }
@@ -125,6 +136,28 @@ impl Journal for Faulty {
                 Err(AppendError::OutcomeUnknown(io::Error::other("told to lose the reply")))
             }
             _ => Ok(commits),
+        }
+    }
+
+    async fn erase(&self, erasures: Vec<Erasure>) -> Result<(), EraseError> {
+        let told = |what: &str| EraseError::Storage(io::Error::other(what.to_owned()));
+        let trouble = {
+            let mut plan = self.plan.lock();
+            if plan.failed {
+                return Err(told("failed before"));
+            }
+            let trouble = plan.erasures.pop_front();
+            plan.failed = trouble.is_some();
+            plan.fired.extend(trouble);
+            trouble
+        };
+        match trouble {
+            Some(Trouble::FailAfter) => {
+                self.inner.erase(erasures).await?;
+                Err(told("told to lose the reply"))
+            }
+            Some(_) => Err(told("told to fail")),
+            None => self.inner.erase(erasures).await,
         }
     }
 

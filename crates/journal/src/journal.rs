@@ -2,13 +2,19 @@
 
 use async_trait::async_trait;
 
-use crate::{Chain, Commit, Draft, JournalId, Position};
+use crate::frames::{Framing, Run, run_of};
+use crate::{Chain, Commit, Draft, EraseError, Erasure, JournalId, Lineage, Position};
 
 /// An append-only sequence of commits, one writer at a time.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Which journal this is.
     fn identity(&self) -> JournalId;
+
+    /// Under which identities it went on.
+    fn lineage(&self) -> Lineage {
+        Lineage::new(self.identity())
+    }
 
     /// The position before the oldest commit kept; [`Position::ORIGIN`] while nothing was trimmed.
     fn oldest(&self) -> Position;
@@ -27,6 +33,26 @@ pub trait Journal: Send + Sync + 'static {
     /// Durable commits after a position, oldest first, verified; empty at the tail. Returns at least
     /// one commit where there is one, however large.
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Commit>, ReadError>;
+
+    /// Puts what remains in the place of commits of which something must go: durable when this returns,
+    /// and nothing of what stood there is left in the journal. Their positions and chain values stay, and
+    /// what is read of them from now on is what remains. May be repeated, also with less.
+    async fn erase(&self, erasures: Vec<Erasure>) -> Result<(), EraseError>;
+
+    /// The first run after a position that is before `last`, up to and with `last`, of about so many
+    /// bytes; `None` at the tail. An engine that has a shorter way than to make commits of what it stores
+    /// checks what it sends by checksum, length and place (J5).
+    async fn run(
+        &self,
+        after: Position,
+        last: Position,
+        bytes: usize,
+        framing: Framing,
+    ) -> Result<Option<Run>, ReadError> {
+        let commits = usize::try_from(last.get() - after.get()).unwrap_or(usize::MAX);
+        let commits = self.read(after, ReadLimit { commits, bytes }).await?;
+        Ok(run_of(commits, framing))
+    }
 }
 
 /// How much to read at once.

@@ -18,24 +18,30 @@
 //! | --- | --- |
 //! | `position.rs` | what a position is |
 //! | `commit.rs` | what a commit is, and the chain that tells two histories apart |
+//! | `erasure.rs` | what is put in the place of what must go |
 //! | `journal.rs` | the contract of an engine |
+//! | `lineage.rs` | under which identities a history went on |
 //! | `limits.rs` | every limit by name |
 //! | `disk.rs`, `disk/` | what engine 1 asks of a disk; (test-util) a disk that tears, fills up, loses power |
 //! | `segment.rs`, `segment/` | engine 1: append-only segment files, verified and dumped without opening |
 //! | `machine.rs` | what a service supplies: decide, settle, replay |
 //! | `writer.rs`, `writer/` | the one loop: drain, decide, append, settle, release, answer |
 //! | `reader.rs`, `ring.rs` | reading released commits after a cursor, recent ones from memory |
+//! | `frames.rs` | commits as they go out on a stream, ready-made |
 //! | `conformance.rs` | (test-util) the suite every engine passes |
 //! | `faulty.rs` | (test-util) a journal that fails, stalls or loses its reply on demand |
 
 mod commit;
+mod erasure;
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
 pub mod disk;
 #[cfg(any(test, feature = "test-util"))]
 pub mod faulty;
+mod frames;
 mod journal;
 pub mod limits;
+mod lineage;
 mod machine;
 mod position;
 mod reader;
@@ -44,11 +50,15 @@ mod segment;
 mod writer;
 
 pub use commit::{Chain, Commit, Draft, JournalId};
+pub use erasure::{EraseError, Erasure};
+pub use frames::{Framing, Run, Stored, as_stored};
 pub use journal::{AppendError, Journal, ReadError, ReadLimit};
+pub use lineage::Lineage;
 pub use machine::{Decision, Fault, Machine, Refused, Slot};
 pub use position::Position;
 pub use reader::{Reader, WriterGone};
 pub use segment::{
-    Damage, OpenError, Report, SegmentJournal, SegmentOptions, Torn, dump, verify, verify_on,
+    Copied, Damage, OpenError, Repair, Report, SegmentJournal, SegmentOptions, Torn, copy, dump,
+    restore, verify, verify_on,
 };
 pub use writer::{Pending, Started, SubmitError, Writer, WriterOptions, WriterState};

@@ -3,6 +3,13 @@
 /// Most bytes of `meta` and `body` together in one commit.
 pub const COMMIT_BYTES: usize = 1024 * 1024;
 
+/// Bytes that a commit takes once something of it is erased, beside what remains of it: the hashes of
+/// what stood there, and two lengths.
+pub const ERASURE_BYTES: usize = 72;
+
+/// Bytes of erasures made together, unless one is larger.
+pub const ERASURES_BYTES: usize = 4 * 1024 * 1024;
+
 /// Size at which a segment is closed and the next one begun, unless told otherwise.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -11,6 +18,9 @@ pub const MARK_RECORDS: usize = 64;
 
 /// Bytes between two marks of the offset index, unless one record is larger.
 pub const MARK_BYTES: u64 = 64 * 1024;
+
+/// Records from one step of the offset index to the next: a byte of memory for each record.
+pub const STEP_RECORDS: u64 = 4;
 
 /// Commands waiting for the writer, unless told otherwise.
 pub const QUEUE: usize = 1024;
@@ -23,6 +33,13 @@ pub const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Bytes of recent commits kept in memory for readers.
 pub const RING_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of one block of recent commits, a larger commit apart: what one slow reader may keep from being
+/// given back.
+pub const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Bytes of frames read from a segment at once, a larger commit apart.
+pub const FRAMES_BYTES: usize = 256 * 1024;
 
 /// Commits replayed between two settles.
 pub const REPLAY_COMMITS: usize = 1024;

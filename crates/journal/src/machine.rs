@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::{Chain, Commit, Draft, Position};
+use crate::{Chain, Commit, Draft, Erasure, Position};
 
 /// A deterministic state machine over commits, with the view it keeps.
 ///
@@ -42,8 +42,15 @@ pub trait Machine: Send + 'static {
     /// Stages the effect of a commit read back from the journal; `settle` follows now and then.
     fn replay(&mut self, commit: &Commit) -> Result<(), Fault>;
 
-    /// After replay and before any other command: what an append that was cut off left undone.
-    fn unfinished(&mut self) -> Result<Option<Self::Command>, Fault> {
+    /// Commits of which something is to be erased, in ascending order. Asked once after replay, for all
+    /// that was ever to be erased, and then after each `settle`, for what that settled.
+    fn to_erase(&mut self) -> Result<Vec<Position>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// What is to remain of such a commit; `None` when nothing in it is left to erase.
+    fn erased(&mut self, commit: &Commit) -> Result<Option<Erasure>, Fault> {
+        let _ = commit;
         Ok(None)
     }
 
@@ -73,9 +80,8 @@ pub enum Decision<A> {
         /// What to answer.
         answer: A,
     },
-    /// Commits in a row, and the answer once they are durable: they are appended, released and settled
-    /// together. An append that was cut off may leave the first of them alone in the journal, and then
-    /// [`Machine::unfinished`] is asked how to go on. At least one.
+    /// Commits in a row, at least one, and the answer once they are durable. They are appended, settled
+    /// and released together, so that there are all of them or none.
     Commits {
         /// What to append, the first for the slot decided for, the others for the slots after it.
         drafts: Vec<Draft>,

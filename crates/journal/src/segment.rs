@@ -3,7 +3,9 @@
 //! ```text
 //! journal/
 //!   LOCK                        held with flock while the journal is open
-//!   identity                    format version, 16 random bytes, CRC-32C
+//!   erasing                     records about to be overwritten, while that is under way
+//!   identity                    under which identities it went on: see `lineage.rs`
+//!   highwater                   how far it certainly was durable
 //!   00000000000000000001.log    records from position 1
 //!   00000000000000081234.log    records from position 81234: the active segment
 //! ```
@@ -11,9 +13,14 @@
 //! An append is one write and one `fdatasync`. A batch stands in one segment. What an append did not
 //! finish is cut off at the next open; anything else that is not what was written is refused (J5).
 
+mod copy;
 mod directory;
+mod erase;
+mod highwater;
 mod open;
 mod record;
+mod repair;
+mod runs;
 mod scan;
 mod state;
 #[cfg(test)]
@@ -28,16 +35,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
+pub use copy::{Copied, copy, restore};
 pub use open::OpenError;
+pub use repair::Repair;
 pub use verify::{Report, Torn, dump, verify, verify_on};
 pub use walk::Damage;
 
 use crate::disk::{Disk, DiskFile, DiskLock, RealDisk};
 use crate::limits::{BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
 use crate::{
-    AppendError, Chain, Commit, Draft, Journal, JournalId, Position, ReadError, ReadLimit,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Framing, Journal, JournalId, Lineage, Position, ReadError, ReadLimit,
+    Run,
 };
 use directory::SegmentFile;
+use highwater::Highwater;
 use state::{Segment, State};
 use walk::Tip;
 
@@ -57,16 +68,19 @@ impl Default for SegmentOptions {
 /// A journal in segment files. Dropping it releases the directory.
 pub struct SegmentJournal {
     dir: PathBuf,
-    identity: JournalId,
+    lineage: Lineage,
     options: SegmentOptions,
     state: Arc<RwLock<State>>,
     appender: Mutex<Appender>,
+    /// Held to be written while records are overwritten, and to be read while they are read.
+    rewriting: Arc<RwLock<()>>,
     disk: Arc<dyn Disk>,
     _lock: DiskLock,
 }
 
 /// What only the one who appends touches.
 struct Appender {
+    highwater: Highwater,
     buffer: Vec<u8>,
     /// J6: what failed, once something did.
     failed: Option<String>,
@@ -88,10 +102,11 @@ impl SegmentJournal {
         let opened = open::open(&*disk, dir)?;
         Ok(SegmentJournal {
             dir: dir.to_owned(),
-            identity: opened.identity,
+            lineage: opened.lineage,
             options,
             state: Arc::new(RwLock::new(opened.state)),
-            appender: Mutex::new(Appender::new()),
+            appender: Mutex::new(Appender::new(opened.highwater)),
+            rewriting: Arc::default(),
             disk,
             _lock: opened.lock,
         })
@@ -124,6 +139,9 @@ impl SegmentJournal {
         for commit in &commits {
             state.push(commit);
         }
+        let tip = state.tip;
+        drop(state);
+        appender.note(tip);
         Ok(commits)
     }
 
@@ -146,9 +164,21 @@ impl SegmentJournal {
         };
         self.disk
             .sync_dir(&self.dir)
+            .and_then(|()| appender.highwater.sync())
             .map_err(|error| appender.fail("syncing the directory", error))?;
         self.state.write().segments.push(Segment::new(named, file.clone()));
         Ok(Active { file, end: 0 })
+    }
+}
+
+impl Drop for SegmentJournal {
+    fn drop(&mut self) {
+        let appender = self.appender.get_mut();
+        if appender.failed.is_none()
+            && let Err(error) = appender.highwater.sync()
+        {
+            tracing::warn!(%error, "how far the journal is durable is noted, but not durably");
+        }
     }
 }
 
@@ -159,8 +189,8 @@ struct Active {
 }
 
 impl Appender {
-    fn new() -> Appender {
-        Appender { buffer: Vec::new(), failed: None }
+    fn new(highwater: Highwater) -> Appender {
+        Appender { highwater, buffer: Vec::new(), failed: None }
     }
 
     /// Writes a batch and makes it durable: one write, one `fdatasync`.
@@ -195,6 +225,17 @@ impl Appender {
         active.file.sync_data().map_err(|error| self.lose("syncing a batch", error))
     }
 
+    /// Notes how far the journal is durable. What was appended is safe even if that cannot be noted.
+    fn note(&mut self, tip: Tip) {
+        match self.highwater.note(tip) {
+            Ok(()) => {}
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, "no space to note how far the journal is durable");
+            }
+            Err(error) => self.failed = Some(format!("noting the tail failed before: {error}")),
+        }
+    }
+
     /// J6, and nothing of the batch is there.
     fn fail(&mut self, doing: &str, error: io::Error) -> AppendError {
         self.failed = Some(format!("{doing} failed before: {error}"));
@@ -212,7 +253,8 @@ impl Appender {
 const KEPT_BUFFER_BYTES: usize = 4 * BATCH_BYTES;
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn chained(tip: Tip, drafts: Vec<Draft>) -> Vec<Commit> {
@@ -229,7 +271,11 @@ fn chained(tip: Tip, drafts: Vec<Draft>) -> Vec<Commit> {
 #[async_trait]
 impl Journal for SegmentJournal {
     fn identity(&self) -> JournalId {
-        self.identity
+        self.lineage.identity()
+    }
+
+    fn lineage(&self) -> Lineage {
+        self.lineage.clone()
     }
 
     fn oldest(&self) -> Position {
@@ -251,9 +297,23 @@ impl Journal for SegmentJournal {
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Commit>, ReadError> {
         let state = self.state.clone();
-        tokio::task::spawn_blocking(move || read(&state, after, limit))
-            .await
-            .map_err(|error| ReadError::Storage(io::Error::other(error)))?
+        erase::undisturbed(&self.rewriting, move || read(&state, after, limit)).await
+    }
+
+    async fn erase(&self, erasures: Vec<Erasure>) -> Result<(), EraseError> {
+        self.erase_all(&erasures)
+    }
+
+    async fn run(
+        &self,
+        after: Position,
+        last: Position,
+        bytes: usize,
+        framing: Framing,
+    ) -> Result<Option<Run>, ReadError> {
+        let state = self.state.clone();
+        let run = move || runs::run(&state, after, last, bytes, framing);
+        erase::undisturbed(&self.rewriting, run).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! state is durable, and shares its fate when it never becomes so.
 
 mod batch;
+mod erase;
 mod replay;
 mod run;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::limits::{BATCH_BYTES, BATCH_COMMANDS, COMMIT_BYTES, QUEUE, RING_BYTES};
 use crate::reader::{OpenJournal, Released};
 use crate::ring::Ring;
-use crate::{Fault, Journal, Machine, Position, Reader};
+use crate::{Fault, Framing, Journal, Machine, Position, Reader, as_stored};
 use run::Run;
 
 /// How a writer works.
@@ -38,6 +39,8 @@ pub struct WriterOptions {
     pub batch_bytes: usize,
     /// The clock: microseconds since 1970-01-01 UTC.
     pub now_micros: fn() -> i64,
+    /// How commits go out on streams.
+    pub framing: Framing,
 }
 
 impl WriterOptions {
@@ -48,6 +51,7 @@ impl WriterOptions {
             batch_commands: BATCH_COMMANDS,
             batch_bytes: BATCH_BYTES,
             now_micros,
+            framing: as_stored,
         }
     }
 }
@@ -145,19 +149,19 @@ impl<M: Machine> Writer<M> {
     ) -> Result<Started<M>, Fault> {
         let runtime = Handle::try_current()
             .map_err(|error| Fault::caused("the writer needs a tokio runtime", error))?;
-        let identity = journal.identity();
+        let lineage = journal.lineage();
         let (tail, _) = journal.tail();
         let (queue, commands) = mpsc::channel(options.queue);
         let (state_sender, state) =
             watch::channel(WriterState::Replaying { applied: Position::ORIGIN, tail });
         let (released_sender, released) = watch::channel(Released {
             position: Position::ORIGIN,
-            chain: crate::Chain::origin(identity),
+            chain: lineage.origin(),
             oldest: journal.oldest(),
         });
-        let ring = Arc::new(Ring::new(RING_BYTES));
+        let ring = Arc::new(Ring::new(RING_BYTES, options.framing));
         let open = Arc::new(OpenJournal::new(journal.clone()));
-        let reader = Reader::new(identity, released, ring.clone(), open.clone());
+        let reader = Reader::new(lineage, released, ring.clone(), open.clone(), options.framing);
         let stopping = Arc::new(AtomicBool::new(false));
         let run = Run {
             journal,

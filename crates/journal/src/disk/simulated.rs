@@ -46,6 +46,8 @@ pub enum Operation {
     MakeDir(PathBuf),
     /// The names of a directory made durable.
     SyncDir(PathBuf),
+    /// A byte that is not what it was, without anybody having written it.
+    Damage(usize, u64, u8),
 }
 
 /// What goes wrong in one operation.
@@ -119,7 +121,13 @@ impl SimulatedDisk {
 
     /// Changes a byte of a file behind everybody's back; false where there is none.
     pub fn damage(&self, path: &Path, offset: u64, flip: u8) -> bool {
-        self.0.lock().model.damage(path, offset, flip)
+        let mut state = self.0.lock();
+        let inode = state.model.file(path).ok();
+        let Some(inode) = inode.filter(|inode| offset < state.model.length(*inode)) else {
+            return false;
+        };
+        state.make(Operation::Damage(inode, offset, flip));
+        true
     }
 
     /// The disk as it is found when the power comes back, had it gone after so many of the changes made

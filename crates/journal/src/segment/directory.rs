@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::open::OpenError;
 use crate::disk::{Disk, DiskLock};
-use crate::{JournalId, Position};
+use crate::{JournalId, Lineage, Position};
 
 const LOCK: &str = "LOCK";
-const IDENTITY: &str = "identity";
-const IDENTITY_FORMAT: u8 = 1;
-const IDENTITY_BYTES: usize = 21;
+pub(super) const IDENTITY: &str = "identity";
 const NAME_DIGITS: usize = 20;
 
 /// A segment by its name.
@@ -36,30 +34,32 @@ pub(super) fn lock(disk: &dyn Disk, dir: &Path) -> Result<DiskLock, OpenError> {
 }
 
 /// Reads the identity; `None` where there is none yet.
-pub(super) fn read_identity(disk: &dyn Disk, dir: &Path) -> Result<Option<JournalId>, OpenError> {
+pub(super) fn read_identity(disk: &dyn Disk, dir: &Path) -> Result<Option<Lineage>, OpenError> {
     let path = dir.join(IDENTITY);
     let bytes = match disk.read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(OpenError::storage("read", &path)(error)),
     };
-    let whole: Option<[u8; IDENTITY_BYTES]> = bytes.try_into().ok();
-    let identity = whole.filter(|bytes| {
-        bytes[0] == IDENTITY_FORMAT && crc32c::crc32c(&bytes[..17]).to_be_bytes() == bytes[17..]
-    });
-    let Some(identity) = identity else { return Err(OpenError::Identity { file: path }) };
-    Ok(Some(JournalId::from_bytes(identity[1..17].try_into().expect("16 bytes"))))
+    let lineage = Lineage::decode(&bytes);
+    lineage.map(Some).ok_or(OpenError::Identity { file: path })
 }
 
 /// Makes a new identity, durably or not at all.
-pub(super) fn create_identity(disk: &dyn Disk, dir: &Path) -> Result<JournalId, OpenError> {
-    let identity = JournalId::random();
-    let mut bytes = vec![IDENTITY_FORMAT];
-    bytes.extend_from_slice(identity.as_bytes());
-    bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_be_bytes());
-    replace(disk, dir, IDENTITY, &bytes)
-        .map_err(OpenError::storage("write the identity in", dir))?;
-    Ok(identity)
+pub(super) fn create_identity(disk: &dyn Disk, dir: &Path) -> Result<Lineage, OpenError> {
+    let lineage = Lineage::new(JournalId::random());
+    write_identity(disk, dir, &lineage)?;
+    Ok(lineage)
+}
+
+/// Writes under which identities the journal went on, in the place of what was there.
+pub(super) fn write_identity(
+    disk: &dyn Disk,
+    dir: &Path,
+    lineage: &Lineage,
+) -> Result<(), OpenError> {
+    replace(disk, dir, IDENTITY, &lineage.encode())
+        .map_err(OpenError::storage("write the identity in", dir))
 }
 
 /// Puts a file into the place of whatever had its name, durably and as a whole.

@@ -6,10 +6,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::directory::{self, SegmentFile};
+use super::erase;
+use super::highwater::{self, Highwater, Noted};
 use super::state::{Segment, State};
-use super::walk::{Damage, Placed, Tip, WalkError, walk};
+use super::walk::{Damage, Known, Placed, Tip, WalkError, damage, walk};
 use crate::disk::{Disk, DiskFile, DiskLock};
-use crate::{Chain, JournalId, Position};
+use crate::{Lineage, Position};
 
 /// Why a journal was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +29,8 @@ pub enum OpenError {
     /// Not what was written.
     #[error(
         "damaged journal: {damage}; nothing was changed. Keep a copy of the directory, restore the \
-         file from a backup or replica, and look at the disk; `hansa journal verify` shows what is whole"
+         file from a backup or replica, and look at the disk; `hansa journal verify` shows what is \
+         whole, `hansa journal repair` what would be lost by giving up the rest"
     )]
     Damaged {
         /// Where and what.
@@ -50,6 +53,12 @@ pub enum OpenError {
     StrangeFile {
         /// The file.
         file: PathBuf,
+    },
+    /// Something is there already that would be mixed up with what is to be written.
+    #[error("{} is not empty, nor an earlier copy of this journal; choose another directory", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
     },
     /// Storage failed.
     #[error("cannot {action} {}", path.display())]
@@ -87,44 +96,78 @@ impl From<WalkError> for OpenError {
 /// A journal ready to be written.
 pub(super) struct Opened {
     pub(super) lock: DiskLock,
-    pub(super) identity: JournalId,
+    pub(super) lineage: Lineage,
     pub(super) state: State,
+    pub(super) highwater: Highwater,
 }
 
 /// Opens the journal in a directory, and makes it when there is none.
 pub(super) fn open(disk: &dyn Disk, dir: &Path) -> Result<Opened, OpenError> {
     create_directory(disk, dir)?;
     let lock = directory::lock(disk, dir)?;
+    erase::finish(disk, dir)?;
     let files = directory::segments(disk, dir)?;
-    let identity = match directory::read_identity(disk, dir)? {
-        Some(identity) => identity,
+    let lineage = match directory::read_identity(disk, dir)? {
+        Some(lineage) => lineage,
         None if files.is_empty() => directory::create_identity(disk, dir)?,
         None => return Err(OpenError::NoIdentity { dir: dir.to_owned() }),
     };
-    let mut tip = Tip { position: Position::ORIGIN, chain: Chain::origin(identity) };
+    let (noted, durable) = durable(disk, dir, &files)?;
+    let mut tip = Tip { position: Position::ORIGIN, chain: lineage.origin() };
     let mut segments = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
-        let (segment, after) = open_segment(disk, file, tip, index + 1 == files.len())?;
+        let known = Known { last: index + 1 == files.len(), durable };
+        let (segment, after) = open_segment(disk, file, tip, known)?;
         segments.push(segment);
         tip = after;
     }
     // Names made by a process that did not live to make them durable.
     disk.sync_dir(dir).map_err(OpenError::storage("sync", dir))?;
-    Ok(Opened { lock, identity, state: State { segments, tip } })
+    let highwater = Highwater::make(disk, dir, noted, tip)
+        .map_err(OpenError::storage("note the tail in", dir))?;
+    Ok(Opened { lock, lineage, state: State { segments, tip }, highwater })
+}
+
+/// Up to where the journal certainly was durable, as far as that is known.
+pub(super) fn durable(
+    disk: &dyn Disk,
+    dir: &Path,
+    files: &[SegmentFile],
+) -> Result<(Noted, Option<Tip>), OpenError> {
+    let noted = highwater::read(disk, dir).map_err(OpenError::storage("read the tail in", dir))?;
+    let durable = match noted {
+        Noted::At(durable) => durable,
+        Noted::Missing if files.is_empty() => return Ok((noted, None)),
+        Noted::Missing | Noted::Damaged => {
+            tracing::warn!(
+                directory = %dir.display(),
+                ?noted,
+                "how far the journal was durable is not known: a damaged end passes for one that was \
+                 never finished"
+            );
+            return Ok((noted, None));
+        }
+    };
+    if files.is_empty() && durable.position > Position::ORIGIN {
+        let first = SegmentFile::named(dir, Position::ORIGIN.next());
+        let what = format!("the journal was durable up to position {} and is", durable.position);
+        return Err(WalkError::from(damage(&first.path, 0, first.first, what + " missing")).into());
+    }
+    Ok((noted, Some(durable)))
 }
 
 fn open_segment(
     disk: &dyn Disk,
     named: &SegmentFile,
     tip: Tip,
-    last: bool,
+    known: Known,
 ) -> Result<(Segment, Tip), OpenError> {
     let path = &named.path;
-    let file = disk.open(path, last).map_err(OpenError::storage("open", path))?;
+    let file = disk.open(path, known.last).map_err(OpenError::storage("open", path))?;
     let mut segment = Segment::new(named.clone(), file);
     let mut last_batch_start = 0;
     let file = segment.file.clone();
-    let walked = walk(named, &*file, tip, last, &mut |batch: Vec<Placed>| {
+    let walked = walk(named, &*file, tip, known, &mut |batch: Vec<Placed>| {
         last_batch_start = segment.end;
         for placed in &batch {
             segment.note(placed);
@@ -140,7 +183,7 @@ fn open_segment(
         );
         file.truncate(walked.end).map_err(OpenError::storage("cut", path))?;
     }
-    if last {
+    if known.last {
         settle_end(&*file, last_batch_start, walked.end)
             .map_err(OpenError::storage("sync", path))?;
     }
@@ -159,7 +202,7 @@ fn settle_end(file: &dyn DiskFile, last_batch_start: u64, end: u64) -> io::Resul
 }
 
 /// Makes the directory, and its name in its parent durable.
-fn create_directory(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
+pub(super) fn create_directory(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
     if disk.is_dir(dir) {
         return Ok(());
     }

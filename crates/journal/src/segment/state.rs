@@ -1,13 +1,14 @@
 //! What a journal knows in memory: its durable tail, its segments, and a sparse index of offsets.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::directory::SegmentFile;
-use super::record::stored_bytes;
+use super::record::{Record, stored_bytes};
 use super::scan::Scanner;
 use super::walk::{Placed, Tip, check_chain, damage};
 use crate::disk::DiskFile;
-use crate::limits::{MARK_BYTES, MARK_RECORDS};
+use crate::limits::{MARK_BYTES, MARK_RECORDS, STEP_RECORDS};
 use crate::{Commit, Position, ReadError, ReadLimit};
 
 /// The durable journal.
@@ -24,6 +25,9 @@ pub(super) struct Segment {
     pub(super) end: u64,
     marks: Vec<Mark>,
     records_since_mark: usize,
+    /// Where every [`STEP_RECORDS`]th record begins, from the first on; as far as offsets fit.
+    steps: Vec<u32>,
+    records: u64,
 }
 
 /// The record at `offset` comes right after `before`.
@@ -31,6 +35,23 @@ pub(super) struct Segment {
 struct Mark {
     before: Tip,
     offset: u64,
+}
+
+/// A record at or shortly before the one wanted.
+pub(super) struct Near {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) position: Position,
+    pub(super) offset: u64,
+    /// Where the durable records of the segment end.
+    pub(super) end: u64,
+}
+
+/// A record and where it stands.
+pub(super) struct Found {
+    pub(super) segment: SegmentFile,
+    pub(super) offset: u64,
+    pub(super) record: Record,
 }
 
 /// A stretch of a segment to read: from a mark to the durable end.
@@ -44,7 +65,15 @@ pub(super) struct Stretch {
 impl Segment {
     /// An empty one.
     pub(super) fn new(named: SegmentFile, file: Arc<dyn DiskFile>) -> Segment {
-        Segment { named, file, end: 0, marks: Vec::new(), records_since_mark: 0 }
+        Segment {
+            named,
+            file,
+            end: 0,
+            marks: Vec::new(),
+            records_since_mark: 0,
+            steps: Vec::new(),
+            records: 0,
+        }
     }
 
     /// Takes note of the record at its end.
@@ -57,7 +86,13 @@ impl Segment {
             self.records_since_mark = 0;
         }
         self.records_since_mark += 1;
-        self.end = placed.offset + stored_bytes(&placed.commit);
+        if self.records == self.steps.len() as u64 * STEP_RECORDS
+            && let Ok(offset) = u32::try_from(placed.offset)
+        {
+            self.steps.push(offset);
+        }
+        self.records += 1;
+        self.end = placed.offset + placed.bytes;
     }
 }
 
@@ -65,8 +100,33 @@ impl State {
     /// Takes note of a commit that became durable at the end of the last segment.
     pub(super) fn push(&mut self, commit: &Commit) {
         let segment = self.segments.last_mut().expect("a commit stands in a segment");
-        segment.note(&Placed { offset: segment.end, before: self.tip, commit: commit.clone() });
+        segment.note(&Placed {
+            offset: segment.end,
+            before: self.tip,
+            bytes: stored_bytes(commit),
+            erased: false,
+            commit: commit.clone(),
+        });
         self.tip = Tip { position: commit.position, chain: commit.chain };
+    }
+
+    /// The record after a position, or one shortly before it; `None` at the tail.
+    pub(super) fn near(&self, after: Position) -> Option<Near> {
+        let holds = |segment: &Segment| segment.named.first <= after.next();
+        let count = self.segments.partition_point(holds);
+        let segment = self.segments[..count].last()?;
+        let record = after.next().get() - segment.named.first.get();
+        if record >= segment.records {
+            return None;
+        }
+        let step = (record / STEP_RECORDS).min(segment.steps.len() as u64 - 1);
+        Some(Near {
+            path: segment.named.path.clone(),
+            file: Arc::clone(&segment.file),
+            position: segment.named.first.plus(step * STEP_RECORDS),
+            offset: u64::from(segment.steps[usize::try_from(step).ok()?]),
+            end: segment.end,
+        })
     }
 
     /// Where to begin reading after a position that is before the tail.
@@ -94,9 +154,10 @@ impl Stretch {
         let mut bytes: usize =
             found.iter().map(|commit| commit.meta.len() + commit.body.len()).sum();
         while offset < self.end {
-            let commit = self.commit(&mut scanner, offset, tip)?;
+            let record = self.record(&mut scanner, offset, tip)?;
+            let commit = record.commit;
             tip = Tip { position: commit.position, chain: commit.chain };
-            offset += stored_bytes(&commit);
+            offset += record.bytes;
             if commit.position <= after {
                 continue;
             }
@@ -109,19 +170,34 @@ impl Stretch {
         Ok(false)
     }
 
-    /// J5: the commit at an offset, verified.
-    fn commit(
+    /// The record of a position, its file and its offset; `None` when it is not in this segment.
+    pub(super) fn find(&self, position: Position) -> Result<Option<Found>, ReadError> {
+        let mut scanner = Scanner::new(&*self.file, self.end);
+        let (mut tip, mut offset) = (self.mark.before, self.mark.offset);
+        while offset < self.end {
+            let record = self.record(&mut scanner, offset, tip)?;
+            if record.commit.position == position {
+                return Ok(Some(Found { segment: self.named.clone(), offset, record }));
+            }
+            tip = Tip { position: record.commit.position, chain: record.commit.chain };
+            offset += record.bytes;
+        }
+        Ok(None)
+    }
+
+    /// J5: the record at an offset, verified.
+    fn record(
         &self,
         scanner: &mut Scanner<'_>,
         offset: u64,
         tip: Tip,
-    ) -> Result<Commit, ReadError> {
+    ) -> Result<Record, ReadError> {
         let damaged = |what: &str| damage(&self.named.path, offset, tip.position.next(), what);
         let record = scanner.record(offset).map_err(ReadError::Storage)?.map_err(damaged)?;
         if record.commit.position != tip.position.next() {
             return Err(damaged("another position than expected").into());
         }
-        check_chain(&record.commit, tip.chain).map_err(damaged)?;
-        Ok(record.commit)
+        check_chain(&record, tip.chain).map_err(damaged)?;
+        Ok(record)
     }
 }

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod damage;
+mod erase;
+mod power;
 mod random;
+mod repair;
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -14,7 +17,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::conformance::{self, Engine, append, assert_continuous, draft, read_all};
-use crate::disk::{DiskFault, SimulatedDisk};
+use crate::disk::{Cut, Disk as _, DiskFault, SimulatedDisk};
 
 struct Segments {
     dir: TempDir,

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::directory::{self, SegmentFile};
-use super::open::OpenError;
-use super::walk::{Placed, Tip, WalkError, walk};
+use super::erase::{self, UnderWay};
+use super::open::{OpenError, durable};
+use super::walk::{Known, Placed, Tip, WalkError, walk};
 use crate::disk::{Disk, RealDisk};
 use crate::{Chain, Commit, JournalId, Position};
 
@@ -19,6 +20,8 @@ pub struct Report {
     pub segments: usize,
     /// Whole commits.
     pub commits: u64,
+    /// Those of them of which something was erased, or will be once an erasure under way has ended.
+    pub erased: u64,
     /// Position of the first, when there is one.
     pub first: Option<Position>,
     /// Position of the last; [`Position::ORIGIN`] when there is none.
@@ -50,10 +53,11 @@ pub fn verify(dir: &Path) -> Result<Report, OpenError> {
 
 /// Like [`verify`], on a disk of the caller's.
 pub fn verify_on(disk: &dyn Disk, dir: &Path) -> Result<Report, OpenError> {
-    let mut commits = 0;
+    let (mut commits, mut erased) = (0, 0);
     let mut first = None;
     let seen = visit(disk, dir, &mut |batch| {
         commits += batch.len() as u64;
+        erased += batch.iter().filter(|placed| placed.erased).count() as u64;
         first = first.or(batch.first().map(|placed| placed.commit.position));
         ControlFlow::Continue(())
     })?;
@@ -61,6 +65,7 @@ pub fn verify_on(disk: &dyn Disk, dir: &Path) -> Result<Report, OpenError> {
         identity: seen.identity,
         segments: seen.segments,
         commits,
+        erased,
         first,
         last: seen.tip.position,
         chain: seen.tip.chain,
@@ -95,16 +100,21 @@ fn visit(
     dir: &Path,
     take: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
 ) -> Result<Seen, OpenError> {
-    let identity = directory::read_identity(disk, dir)?;
-    let Some(identity) = identity else {
+    let lineage = directory::read_identity(disk, dir)?;
+    let Some(lineage) = lineage else {
         return Err(OpenError::NoIdentity { dir: dir.to_owned() });
     };
+    // Read before the segments, so that a running process cannot have noted what is not seen here.
+    let known = directory::segments(disk, dir)?;
+    let (_, durable) = durable(disk, dir, &known)?;
     let segments = directory::segments(disk, dir)?;
-    let tip = Tip { position: Position::ORIGIN, chain: Chain::origin(identity) };
+    let tip = Tip { position: Position::ORIGIN, chain: lineage.origin() };
+    let identity = lineage.identity();
     let mut seen = Seen { identity, segments: segments.len(), tip, bytes: 0, torn: None };
     for (index, segment) in segments.iter().enumerate() {
-        let last = index + 1 == segments.len();
-        if visit_segment(disk, segment, last, &mut seen, take)?.is_break() {
+        let known = Known { last: index + 1 == segments.len(), durable };
+        let under_way = erase::under_way(disk, dir)?;
+        if visit_segment(disk, segment, &under_way, known, &mut seen, take)?.is_break() {
             break;
         }
     }
@@ -114,7 +124,8 @@ fn visit(
 fn visit_segment(
     disk: &dyn Disk,
     segment: &SegmentFile,
-    last: bool,
+    under_way: &UnderWay,
+    known: Known,
     seen: &mut Seen,
     take: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, WalkError> {
@@ -122,7 +133,8 @@ fn visit_segment(
     let file = disk
         .open(&segment.path, false)
         .map_err(|source| WalkError::Storage { file: path.clone(), source })?;
-    let walked = walk(segment, &*file, seen.tip, last, take)?;
+    let file = under_way.over(segment, file);
+    let walked = walk(segment, &*file, seen.tip, known, take)?;
     seen.tip = walked.tip;
     seen.bytes += walked.end;
     if walked.torn_bytes > 0 {

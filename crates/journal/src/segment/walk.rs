@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::directory::SegmentFile;
-use super::record::{Record, stored_bytes};
+use super::record::Record;
 use super::scan::Scanner;
 use crate::disk::DiskFile;
-use crate::{Chain, Commit, Draft, Position, ReadError};
+use crate::commit::Hashes;
+use crate::{Chain, Commit, Position, ReadError};
 
 /// A position and the chain value there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub(super) struct Tip {
 pub(super) struct Placed {
     pub(super) offset: u64,
     pub(super) before: Tip,
+    /// Bytes its record takes.
+    pub(super) bytes: u64,
+    /// Whether something of it was erased.
+    pub(super) erased: bool,
     pub(super) commit: Commit,
 }
 
@@ -75,13 +80,21 @@ pub(super) enum WalkError {
     },
 }
 
-/// Visits the whole batches of one segment. `last`: no other segment follows, so that an unfinished
-/// batch at its end is a torn write and not damage.
+/// What is known of a segment before it is read.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    /// No other segment follows, so that an unfinished batch at its end may be a torn write.
+    pub(super) last: bool,
+    /// Up to where the journal certainly was durable; what is missing before that is damage.
+    pub(super) durable: Option<Tip>,
+}
+
+/// Visits the whole batches of one segment.
 pub(super) fn walk(
     segment: &SegmentFile,
     file: &dyn DiskFile,
     start: Tip,
-    last: bool,
+    known: Known,
     visit: &mut dyn FnMut(Vec<Placed>) -> ControlFlow<()>,
 ) -> Result<Walked, WalkError> {
     let storage = |source| WalkError::Storage { file: segment.path.clone(), source };
@@ -96,11 +109,14 @@ pub(super) fn walk(
     while offset < length {
         let batch_first = walked.tip.position.next();
         let position = tip.position.next();
+        let was_durable = known.durable.is_some_and(|durable| durable.position >= batch_first);
         let record = match scanner.record(offset).map_err(storage)? {
             Ok(record) => record,
             // A torn write: no later batch was begun, so this place was never known to be durable.
             Err(_)
-                if last && !scanner.later_batch_after(offset, batch_first).map_err(storage)? =>
+                if known.last
+                    && !was_durable
+                    && !scanner.later_batch_after(offset, batch_first).map_err(storage)? =>
             {
                 break;
             }
@@ -111,9 +127,13 @@ pub(super) fn walk(
             .map_err(|what| damage(&segment.path, offset, position, what))?;
         let before = tip;
         tip = Tip { position, chain: record.commit.chain };
-        let next = offset + stored_bytes(&record.commit);
-        batch.push(Placed { offset, before, commit: record.commit });
-        offset = next;
+        if known.durable.is_some_and(|durable| durable.position == position && durable != tip) {
+            let what = "another chain value than was noted when it was written";
+            return Err(damage(&segment.path, offset, position, what).into());
+        }
+        let (bytes, erased) = (record.bytes, record.erased.is_some());
+        batch.push(Placed { offset, before, bytes, erased, commit: record.commit });
+        offset += bytes;
         if record.last_of_batch {
             (walked.tip, walked.end) = (tip, offset);
             if visit(std::mem::take(&mut batch)).is_break() {
@@ -122,8 +142,14 @@ pub(super) fn walk(
             }
         }
     }
-    if !last && !batch.is_empty() {
+    if !known.last && !batch.is_empty() {
         let what = "the segment ends within a batch";
+        return Err(damage(&segment.path, offset, tip.position.next(), what).into());
+    }
+    if let Some(durable) = known.durable.filter(|_| known.last)
+        && walked.tip.position < durable.position
+    {
+        let what = format!("the journal was durable up to position {} and ends", durable.position);
         return Err(damage(&segment.path, offset, tip.position.next(), what).into());
     }
     walked.torn_bytes = length - walked.end;
@@ -137,17 +163,16 @@ fn check(record: &Record, tip: Tip, batch_first: Position) -> Result<(), &'stati
     if record.batch_first != batch_first {
         return Err("another batch than expected");
     }
-    check_chain(&record.commit, tip.chain)
+    check_chain(record, tip.chain)
 }
 
-/// J5: whether a commit follows from the chain value before it.
-pub(super) fn check_chain(commit: &Commit, before: Chain) -> Result<(), &'static str> {
-    let draft = Draft {
-        recorded_at_micros: commit.recorded_at_micros,
-        meta: commit.meta.clone(),
-        body: commit.body.clone(),
-    };
-    if before.extended(commit.position, &draft) != commit.chain {
+/// J5: whether a commit follows from the chain value before it. One of which something was erased follows
+/// by the hashes of what it was.
+pub(super) fn check_chain(record: &Record, before: Chain) -> Result<(), &'static str> {
+    let commit = &record.commit;
+    let hashes = record.erased.unwrap_or_else(|| Hashes::of(&commit.meta, &commit.body));
+    let chain = before.extended_over(commit.position, commit.recorded_at_micros, &hashes);
+    if chain != commit.chain {
         return Err("chain value does not follow from the commit before");
     }
     Ok(())

@@ -29,6 +29,7 @@ impl<M: Machine> Run<M> {
             self.machine.settle(last.position, last.chain)?;
             applied = last.position;
         }
+        self.erase()?;
         self.machine.released(tail);
         let oldest = self.journal.oldest();
         self.released.send_replace(Released { position: tail, chain, oldest });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::batch::Batch;
 use super::{Message, SubmitError, WriterOptions, WriterState};
@@ -65,7 +65,6 @@ impl<M: Machine> Run<M> {
         if self.told_to_stop() {
             return Ok(());
         }
-        self.finish()?;
         self.state.send_replace(WriterState::Serving);
         while let Some(Message::Command(command, answer)) = self.commands.blocking_recv() {
             if self.told_to_stop() {
@@ -77,25 +76,6 @@ impl<M: Machine> Run<M> {
             if stop {
                 return Ok(());
             }
-        }
-        Ok(())
-    }
-
-    /// Does what an append that was cut off left undone, before anybody sees it half done.
-    fn finish(&mut self) -> Result<(), Fault> {
-        let Some(command) = self.machine.unfinished()? else { return Ok(()) };
-        let (tail, _) = self.journal.tail();
-        tracing::info!(%tail, "finishing what an append that was cut off left undone");
-        let (asker, mut answer) = oneshot::channel();
-        let mut batch = Batch::new(tail);
-        let slot = Slot {
-            position: batch.next_position(),
-            recorded_at_micros: (self.options.now_micros)(),
-        };
-        batch.take(self.machine.decide(slot, command), asker)?;
-        self.write(batch)?;
-        if !matches!(answer.try_recv(), Ok(Ok(_))) {
-            tracing::error!("it could not be finished");
         }
         Ok(())
     }
@@ -174,7 +154,10 @@ impl<M: Machine> Run<M> {
     fn release(&mut self, commits: &[Commit]) -> Result<(), Fault> {
         let last = commits.last().ok_or_else(|| Fault::new("the journal lost a batch"))?;
         self.machine.settle(last.position, last.chain)?;
-        self.ring.push(commits);
+        // These commits may be among those of which something was erased.
+        if !self.erase()? {
+            self.ring.push(commits);
+        }
         self.machine.released(last.position);
         self.released.send_replace(Released {
             position: last.position,

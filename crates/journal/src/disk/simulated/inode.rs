@@ -69,13 +69,13 @@ impl Inode {
         self.unsynced.clear();
     }
 
-    pub(super) fn damage(&mut self, offset: usize, flip: u8) -> bool {
+    pub(super) fn damage(&mut self, offset: u64, flip: u8) {
+        let offset = usize::try_from(offset).expect("files in memory are small");
         for bytes in [&mut self.volatile, &mut self.durable] {
             if let Some(byte) = bytes.get_mut(offset) {
                 *byte ^= flip;
             }
         }
-        offset < self.volatile.len()
     }
 
     /// Nothing unsynced is left.

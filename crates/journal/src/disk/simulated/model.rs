@@ -64,6 +64,7 @@ impl Model {
             Operation::Truncate(inode, length) => self.inodes[*inode].truncate(*length),
             Operation::Sync(inode) => self.inodes[*inode].sync(),
             Operation::Forget(inode) => self.inodes[*inode].forget(),
+            Operation::Damage(inode, offset, flip) => self.inodes[*inode].damage(*offset, *flip),
             Operation::SyncDir(dir) => {
                 let unsynced = std::mem::take(&mut self.unsynced).into_iter();
                 let (synced, rest): (Vec<Operation>, Vec<Operation>) =
@@ -149,11 +150,6 @@ impl Model {
 
     pub(super) fn read(&self, inode: usize, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.inodes[inode].read(buffer, offset)
-    }
-
-    pub(super) fn damage(&mut self, path: &Path, offset: u64, flip: u8) -> bool {
-        let inode = self.file(path).ok().zip(usize::try_from(offset).ok());
-        inode.is_some_and(|(inode, offset)| self.inodes[inode].damage(offset, flip))
     }
 
     /// Bytes of all files that have a name.

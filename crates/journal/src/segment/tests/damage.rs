@@ -10,6 +10,10 @@ struct Stored {
     batches: Vec<(Position, PathBuf, u64)>,
 }
 
+fn inside(name: impl AsRef<Path>) -> PathBuf {
+    Path::new(DISK).join(name)
+}
+
 /// What is expected at a byte.
 struct Place {
     record_start: u64,
@@ -33,16 +37,22 @@ impl Stored {
         stored
     }
 
-    /// The journal as it was, in a new directory, but for one file.
-    fn copy(&self, changed: &Path, bytes: &[u8]) -> TempDir {
-        let copy = TempDir::new().unwrap();
+    /// The journal as it was, on a disk of its own, but for one file and the note how far it was
+    /// durable: as a power cut may leave it.
+    fn copy(&self, changed: &Path, bytes: &[u8]) -> SimulatedDisk {
+        let copy = self.copy_with_note(changed, bytes);
+        copy.remove(&inside("highwater")).unwrap();
+        copy
+    }
+
+    /// The journal as it was, on a disk of its own, but for one file.
+    fn copy_with_note(&self, changed: &Path, bytes: &[u8]) -> SimulatedDisk {
+        let copy = SimulatedDisk::new(Path::new(DISK));
         for entry in fs::read_dir(self.dir.path()).unwrap() {
             let path = entry.unwrap().path();
-            let target = copy.path().join(path.file_name().unwrap());
-            match path == changed {
-                true => fs::write(target, bytes).unwrap(),
-                false => drop(fs::copy(&path, target).unwrap()),
-            }
+            let file = copy.create(&inside(path.file_name().unwrap())).unwrap();
+            let bytes = if path == changed { bytes.to_vec() } else { fs::read(&path).unwrap() };
+            file.write_at(&bytes, 0).unwrap();
         }
         copy
     }
@@ -69,8 +79,19 @@ impl Stored {
     }
 }
 
-async fn assert_whole_prefix(dir: &Path, stored: &Stored, last: Position) {
-    let journal = open(dir).unwrap();
+/// Refused, with the place, and nothing changed.
+fn assert_damaged(disk: &SimulatedDisk, file: &Path, offset: u64, position: Position) {
+    let before = disk.operations();
+    for result in [verify_on(disk, Path::new(DISK)).err(), open_on(disk, SEGMENT_BYTES).err()] {
+        let Some(OpenError::Damaged { damage }) = result else { panic!("was {result:?}") };
+        let found = (damage.file.file_name(), damage.offset, damage.position);
+        assert_eq!(found, (file.file_name(), offset, position), "{damage}");
+    }
+    assert_eq!(disk.operations(), before, "nothing is changed");
+}
+
+async fn assert_whole_prefix(disk: &SimulatedDisk, stored: &Stored, last: Position) {
+    let journal = open_on(disk, SEGMENT_BYTES).unwrap();
     assert_eq!(journal.tail().0, last);
     assert_eq!(read_all(&journal).await, stored.commits[..last.get() as usize]);
 }
@@ -88,13 +109,18 @@ async fn cut_at_every_byte() {
             let (last, end) = whole.next().map_or((Position::ORIGIN, 0), |(last, in_file, end)| {
                 (*last, if in_file == file { *end } else { 0 })
             });
-            let report = verify(copy.path()).unwrap();
+            let report = verify_on(&copy, Path::new(DISK)).unwrap();
             assert_eq!(report.last, last, "cut at {cut}");
             assert_eq!(report.torn.map_or(0, |torn| torn.bytes), cut as u64 - end);
-            assert_whole_prefix(copy.path(), &stored, last).await;
-            assert_eq!(verify(copy.path()).unwrap().torn, None, "opening cut it off");
-            append(&open(copy.path()).unwrap(), vec![draft(9)]).await;
-            assert_eq!(verify(copy.path()).unwrap().last, last.next());
+            assert_whole_prefix(&copy, &stored, last).await;
+            assert_eq!(verify_on(&copy, Path::new(DISK)).unwrap().torn, None, "opening cut it off");
+            append(&open_on(&copy, SEGMENT_BYTES).unwrap(), vec![draft(9)]).await;
+            assert_eq!(verify_on(&copy, Path::new(DISK)).unwrap().last, last.next());
+
+            // What was noted to be durable and is not there was damaged.
+            let noted = stored.copy_with_note(file, &bytes[..cut]);
+            let place = stored.places(file).into_iter().nth(cut).unwrap();
+            assert_damaged(&noted, file, place.record_start, place.position);
         }
     }
 }
@@ -112,17 +138,14 @@ async fn flipped_at_every_byte() {
                     let copy = stored.copy(&file, &bytes);
                     bytes[offset] ^= flip;
                     if place.in_last_batch {
-                        assert_whole_prefix(copy.path(), &stored, before_last).await;
-                        continue;
+                        assert_whole_prefix(&copy, &stored, before_last).await;
+                    } else {
+                        assert_damaged(&copy, &file, place.record_start, place.position);
                     }
-                    for result in [verify(copy.path()).err(), open(copy.path()).err()] {
-                        let Some(OpenError::Damaged { damage }) = result else {
-                            panic!("byte {offset} of {} flipped: {result:?}", file.display());
-                        };
-                        assert_eq!(damage.file.file_name(), file.file_name());
-                        assert_eq!(damage.offset, place.record_start);
-                        assert_eq!(damage.position, place.position);
-                    }
+                    bytes[offset] ^= flip;
+                    let noted = stored.copy_with_note(&file, &bytes);
+                    bytes[offset] ^= flip;
+                    assert_damaged(&noted, &file, place.record_start, place.position);
                 }
             }
         }
@@ -137,7 +160,7 @@ async fn a_batch_whose_end_reached_the_disk_first_is_torn() {
     let mut bytes = fs::read(file).unwrap();
     bytes[start..start + 100].fill(0);
     let copy = stored.copy(file, &bytes);
-    assert_whole_prefix(copy.path(), &stored, Position::new(2)).await;
+    assert_whole_prefix(&copy, &stored, Position::new(2)).await;
 }
 
 #[tokio::test]
@@ -149,9 +172,11 @@ async fn a_lost_page_under_a_later_batch_is_damage() {
     let end = usize::try_from(stored.batches[1].2).unwrap();
     bytes[start..end].fill(0);
     let copy = stored.copy(file, &bytes);
-    let Err(OpenError::Damaged { damage }) = open(copy.path()) else { panic!("opened") };
+    let Err(OpenError::Damaged { damage }) = open_on(&copy, SEGMENT_BYTES) else {
+        panic!("opened")
+    };
     assert_eq!((damage.position, damage.offset), (Position::new(3), start as u64));
-    assert_eq!(fs::read(copy.path().join(file.file_name().unwrap())).unwrap(), bytes, "unchanged");
+    assert_eq!(copy.read(&inside(file.file_name().unwrap())).unwrap(), bytes, "unchanged");
 }
 
 #[tokio::test]
@@ -160,7 +185,7 @@ async fn zeros_after_the_end_are_cut_off() {
     let (last, file, _) = &stored.batches[1];
     let mut bytes = fs::read(file).unwrap();
     bytes.resize(bytes.len() + 5000, 0);
-    assert_whole_prefix(stored.copy(file, &bytes).path(), &stored, *last).await;
+    assert_whole_prefix(&stored.copy(file, &bytes), &stored, *last).await;
 }
 
 #[tokio::test]
@@ -169,7 +194,9 @@ async fn records_of_another_journal_are_refused() {
     let theirs = Stored::new(SEGMENT_BYTES, &[2, 1]).await;
     let bytes = fs::read(&theirs.batches[0].1).unwrap();
     let copy = ours.copy(&ours.batches[0].1, &bytes);
-    let Err(OpenError::Damaged { damage }) = open(copy.path()) else { panic!("opened") };
+    let Err(OpenError::Damaged { damage }) = open_on(&copy, SEGMENT_BYTES) else {
+        panic!("opened")
+    };
     assert!(damage.what.contains("chain"), "{damage}");
 }
 
@@ -199,10 +226,65 @@ async fn a_damaged_identity_is_refused() {
         let mut bytes = whole.clone();
         bytes[offset] ^= 1;
         let copy = stored.copy(&file, &bytes);
-        assert!(matches!(open(copy.path()), Err(OpenError::Identity { .. })));
+        assert!(matches!(open_on(&copy, SEGMENT_BYTES), Err(OpenError::Identity { .. })));
         let copy = stored.copy(&file, &whole[..offset]);
-        assert!(matches!(open(copy.path()), Err(OpenError::Identity { .. })));
+        assert!(matches!(open_on(&copy, SEGMENT_BYTES), Err(OpenError::Identity { .. })));
     }
+}
+
+#[tokio::test]
+async fn a_lost_end_is_noticed() {
+    let stored = Stored::new(100, &[2, 2, 2, 2]).await;
+    let files = segment_files(stored.dir.path());
+    assert!(files.len() >= 3);
+    let (last, before) = (&files[files.len() - 1], &files[files.len() - 2]);
+    let copy = stored.copy_with_note(last, b"");
+    copy.remove(&inside(last.file_name().unwrap())).unwrap();
+    let first: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let length = fs::metadata(before).unwrap().len();
+    assert_damaged(&copy, before, length, Position::new(first));
+
+    for file in &files[..files.len() - 1] {
+        copy.remove(&inside(file.file_name().unwrap())).unwrap();
+    }
+    assert_damaged(&copy, &files[0], 0, Position::new(1));
+}
+
+#[tokio::test]
+async fn a_damaged_note_costs_nothing_but_is_no_proof() {
+    let stored = Stored::new(SEGMENT_BYTES, &[2, 1]).await;
+    let note = stored.dir.path().join("highwater");
+    let whole = fs::read(&note).unwrap();
+    for offset in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[offset] ^= 1;
+        for bytes in [&bytes[..], &whole[..offset]] {
+            let copy = stored.copy_with_note(&note, bytes);
+            assert_whole_prefix(&copy, &stored, Position::new(3)).await;
+            assert_eq!(copy.read(&inside("highwater")).unwrap(), whole, "noted anew");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_another_history_is_noticed() {
+    let stored = Stored::new(SEGMENT_BYTES, &[2, 1]).await;
+    let note = stored.dir.path().join("highwater");
+    let other = highwater_of(&stored, Position::new(3), Chain::from_bytes([7; 32]));
+    let copy = stored.copy_with_note(&note, &other);
+    let Err(OpenError::Damaged { damage }) = open_on(&copy, SEGMENT_BYTES) else {
+        panic!("opened")
+    };
+    assert_eq!(damage.position, Position::new(3), "{damage}");
+}
+
+fn highwater_of(stored: &Stored, position: Position, chain: Chain) -> Vec<u8> {
+    let elsewhere = TempDir::new().unwrap();
+    assert!(position <= stored.commits.last().unwrap().position);
+    let noted = highwater::Noted::Missing;
+    let tip = Tip { position, chain };
+    highwater::Highwater::make(&RealDisk, elsewhere.path(), noted, tip).unwrap();
+    fs::read(elsewhere.path().join("highwater")).unwrap()
 }
 
 #[tokio::test]
@@ -219,4 +301,33 @@ async fn damage_under_a_running_journal_is_not_served() {
     let read = journal.read(Position::ORIGIN, limit).await;
     let Err(ReadError::Damaged { position, .. }) = read else { panic!("was {read:?}") };
     assert_eq!(position, Position::new(10));
+}
+
+/// Whatever byte changes under a running journal, no run carries it.
+#[tokio::test]
+async fn damage_under_a_running_journal_is_in_no_run() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(dir.path()).unwrap();
+    let commits = append(&journal, (0..6).map(draft).collect()).await;
+    let last = commits.last().unwrap().position;
+    let file = segment_files(dir.path()).pop().unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    for offset in 0..bytes.len() {
+        bytes[offset] ^= 0x11;
+        fs::write(&file, &bytes).unwrap();
+        bytes[offset] ^= 0x11;
+        let mut found = 0;
+        for commit in &commits {
+            let before = Position::new(commit.position.get() - 1);
+            match journal.run(before, commit.position, 1, crate::as_stored).await {
+                Err(ReadError::Damaged { .. }) => found += 1,
+                Ok(Some(Run::Frames { frames, up_to })) => {
+                    assert_eq!((&frames[5..], up_to), (&commit.body[..], commit.position));
+                }
+                other => panic!("byte {offset}: {other:?}"),
+            }
+        }
+        assert!(found > 0, "byte {offset} was not noticed");
+        assert!(journal.run(Position::ORIGIN, last, 1 << 20, crate::as_stored).await.is_err());
+    }
 }

@@ -30,8 +30,16 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn tear(segments: &Segments, journal: Arc<dyn Journal>, length: u64, cut: prop::sample::Index) {
+/// `note`: how far the journal was durable before the write that is torn.
+fn tear(
+    segments: &Segments,
+    journal: Arc<dyn Journal>,
+    length: u64,
+    cut: prop::sample::Index,
+    note: &[u8],
+) {
     drop(journal);
+    fs::write(segments.dir.path().join("highwater"), note).unwrap();
     let file = segment_files(segments.dir.path()).pop().unwrap();
     let file = OpenOptions::new().write(true).open(file).unwrap();
     let written = file.metadata().unwrap().len() - length;
@@ -52,9 +60,10 @@ async fn check(steps: Vec<Step>, segment_bytes: u64) {
             Step::Tear(drafts, cut) => {
                 let files = segment_files(segments.dir.path());
                 let last = files.last().map_or(0, |file| fs::metadata(file).unwrap().len());
+                let note = fs::read(segments.dir.path().join("highwater")).unwrap();
                 append(&*journal, drafts).await;
                 let rolled = segment_files(segments.dir.path()).len() > files.len();
-                tear(&segments, journal, if rolled { 0 } else { last }, cut);
+                tear(&segments, journal, if rolled { 0 } else { last }, cut, &note);
                 journal = segments.open().await;
             }
         }
