@@ -8,6 +8,7 @@
 //! | `service.rs` | how a registry is started and stopped, in this process or in one of its own |
 //! | `measure.rs` | how long reads take, how much memory and disk is used |
 //! | `peers.rs` | what Hansa does beside etcd and NATS at the same work |
+//! | `stream.rs`, `stream/` | how fast the feed streams |
 //! | `scale.rs` | the same measurements at several sizes, as a table |
 
 pub mod fill;
@@ -15,4 +16,5 @@ pub mod measure;
 pub mod peers;
 pub mod scale;
 pub mod service;
+pub mod stream;
 pub mod world;

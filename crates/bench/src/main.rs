@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use hansa_bench::fill::fill;
 use hansa_bench::measure::Load;
 use hansa_bench::peers::server::{self, Executables};
 use hansa_bench::peers::{self, Effort, Work, figure};
 use hansa_bench::scale::{self, measure};
 use hansa_bench::service::Place;
+use hansa_bench::stream::{self, Row};
 use hansa_bench::world::{Plan, World};
 
 /// A synthetic world of any size, and what the registry makes of it
@@ -32,6 +33,24 @@ enum Command {
     Scale(ScaleArguments),
     /// Measure Hansa beside etcd and NATS, and write a table in Markdown
     Peers(PeersArguments),
+    /// Measure how fast the feed streams, and write a table in Markdown
+    Stream(StreamArguments),
+}
+
+#[derive(Debug, Args)]
+struct StreamArguments {
+    /// What is measured; without it, everything
+    #[arg(value_enum)]
+    rows: Vec<Row>,
+    /// How many seconds a run lasts that ends by time
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// How many events are replayed, and published to a slow subscriber
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// The executable of the feed; without it, the one beside this program
+    #[arg(long, value_name = "FILE")]
+    feed_service: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +122,7 @@ async fn main() -> Result<()> {
         Command::World(arguments) => world(arguments).await,
         Command::Scale(arguments) => scale(arguments).await,
         Command::Peers(arguments) => peers(arguments).await,
+        Command::Stream(arguments) => stream(arguments).await,
     }
 }
 
@@ -159,6 +179,21 @@ async fn peers(arguments: PeersArguments) -> Result<()> {
     let effort = Effort { runs: arguments.runs, lasting, count: arguments.count };
     let measured = peers::measure(works, effort, &executables, note).await?;
     write!(std::io::stdout(), "{}", figure::table(&measured))?;
+    Ok(())
+}
+
+async fn stream(arguments: StreamArguments) -> Result<()> {
+    let executable = match arguments.feed_service {
+        Some(executable) => executable,
+        None => std::env::current_exe()?.with_file_name("feed-service"),
+    };
+    let rows = if arguments.rows.is_empty() { Row::value_variants() } else { &arguments.rows };
+    let lasting = Duration::from_secs(arguments.seconds);
+    for row in rows {
+        note(&format!("{row:?}"));
+        let figures = stream::measure(&executable, &[*row], lasting, arguments.events).await?;
+        write!(std::io::stdout(), "{}", stream::table(&figures))?;
+    }
     Ok(())
 }
 

@@ -136,6 +136,11 @@ impl Server {
         Server::hansa(executable, tempfile::tempdir()?, &["--registry", &registry]).await
     }
 
+    /// A feed with the settings it has in production, and no registry to follow.
+    pub async fn feed_alone(executable: &Path) -> Result<Server> {
+        Server::hansa(executable, tempfile::tempdir()?, &["--registry", "http://127.0.0.1:1"]).await
+    }
+
     async fn hansa(executable: &Path, data: TempDir, more: &[&str]) -> Result<Server> {
         let mut command = Command::new(executable);
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path()).args(more);

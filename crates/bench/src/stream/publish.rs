@@ -1,0 +1,132 @@
+//! Publishers: statements of about 300 bytes as events, over gRPC, each durable before it is answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use hansa_chassis::clock::Stopwatch;
+use hansa_proto::pb::common::v1::Source;
+use hansa_proto::pb::feed::v1 as pb;
+use pb::statement_service_client::StatementServiceClient;
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint};
+
+/// Different subjects of events: a filter on one of them takes one event in a hundred.
+pub const SUBJECTS: u64 = 100;
+/// What makes the message of an event about 300 bytes long.
+const TITLE: &str = "A statement of cities";
+/// Calls at once, over so many connections.
+const CALLS: usize = 64;
+const CONNECTIONS: usize = 4;
+
+/// The subject of an event, spread evenly and without a pattern.
+pub fn subject(number: u64) -> String {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    format!("s{:02}", mixed % SUBJECTS)
+}
+
+/// Clients that publish.
+#[derive(Clone)]
+pub struct Publisher {
+    clients: Vec<StatementServiceClient<Channel>>,
+    /// Statements published so far.
+    published: Arc<AtomicU64>,
+}
+
+impl Publisher {
+    /// Connects to a feed.
+    pub async fn connect(address: &str) -> Result<Publisher> {
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+            let channel = endpoint.tcp_nodelay(true).connect().await?;
+            clients.push(StatementServiceClient::new(channel));
+        }
+        Ok(Publisher { clients, published: Arc::default() })
+    }
+
+    /// Events published so far.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// Publishes one event.
+    pub async fn one(&self, number: u64) -> Result<()> {
+        let mut client = self.clients[number as usize % CONNECTIONS].clone();
+        client.publish_statement(statement(number)).await?;
+        self.published.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Publishes with all calls at once until told that it is enough, `from` being the first number. An
+    /// event is begun when there is room for one more.
+    pub async fn full_speed(
+        &self,
+        from: u64,
+        room: impl Fn(u64) -> Room + Clone + Send + 'static,
+    ) -> Result<()> {
+        let next = Arc::new(AtomicU64::new(from));
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLS {
+            let (publisher, next, room) = (self.clone(), Arc::clone(&next), room.clone());
+            callers.spawn(async move {
+                loop {
+                    match room(next.load(Ordering::Relaxed) - from) {
+                        Room::Enough => return anyhow::Ok(()),
+                        Room::Full => tokio::time::sleep(Duration::from_millis(1)).await,
+                        Room::OneMore => {
+                            publisher.one(next.fetch_add(1, Ordering::Relaxed)).await?;
+                        }
+                    }
+                }
+            });
+        }
+        while let Some(caller) = callers.join_next().await {
+            caller??;
+        }
+        Ok(())
+    }
+
+    /// Publishes so many a second for so long.
+    pub async fn at_rate(&self, from: u64, rate: u64, lasting: Duration) -> Result<u64> {
+        let mut turn = tokio::time::interval(Duration::from_secs(1) / rate as u32);
+        let (whole, mut number, mut calls) = (Stopwatch::start(), from, JoinSet::new());
+        while whole.elapsed() < lasting {
+            turn.tick().await;
+            let publisher = self.clone();
+            calls.spawn(async move { publisher.one(number).await });
+            number += 1;
+            while let Some(call) = calls.try_join_next() {
+                call??;
+            }
+        }
+        while let Some(call) = calls.join_next().await {
+            call??;
+        }
+        Ok(number - from)
+    }
+}
+
+/// Whether another event may be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Yes.
+    OneMore,
+    /// Not now.
+    Full,
+    /// No more at all.
+    Enough,
+}
+
+fn statement(number: u64) -> pb::PublishStatementRequest {
+    let statement = pb::Statement {
+        name: format!("statements/s{number:09}"),
+        kind: pb::StatementKind::Declaration.into(),
+        title: TITLE.to_owned(),
+        themes: vec![subject(number)],
+        sources: vec![Source { citation: "A source".to_owned(), ..Default::default() }],
+        ..Default::default()
+    };
+    pb::PublishStatementRequest { statement: Some(statement), ..Default::default() }
+}
