@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::expiry::Floor;
 use crate::fault::{Fault, Firing, Known};
 use crate::identity::{Identity, Mask};
 use crate::kind::Kind;
@@ -55,8 +56,10 @@ struct State {
     events: u64,
     /// Calls of a method that are turned away: the fault, and how many are left.
     turned_away: HashMap<String, (Fault, u32)>,
-    /// The fault that makes the next old cursor an expired one.
-    expiring: Option<usize>,
+    /// Nothing before this is kept for subscriptions.
+    floor: Option<Floor>,
+    /// The faults behind that, until a cursor was found expired.
+    expiring: Vec<usize>,
     mask: Option<Mask>,
     masks: u64,
 }
@@ -190,7 +193,7 @@ impl Control {
             state.turned_away.insert(method.to_owned(), again);
         }
         match fault.kind {
-            Kind::ExpireCursors => state.expiring = Some(index),
+            Kind::ExpireCursors => state.expiring.push(index),
             _ => self.fire(&mut state, index, call),
         }
         if fault.kind == Kind::NewIdentity {
@@ -208,15 +211,20 @@ impl Control {
         (self.report)(&state.faults[index].outcome());
     }
 
-    /// Whether old cursors are to be found expired.
-    pub(crate) fn expires(&self) -> bool {
-        self.state.lock().expiring.is_some()
+    /// Nothing before this is kept any more.
+    pub(crate) fn keep_from(&self, floor: Floor) {
+        self.state.lock().floor = Some(floor);
     }
 
-    /// One was found expired.
+    /// What nothing is kept before.
+    pub(crate) fn floor(&self) -> Option<Floor> {
+        self.state.lock().floor.clone()
+    }
+
+    /// A cursor was found expired.
     pub(crate) fn expired(&self, call: u64) {
         let mut state = self.state.lock();
-        if let Some(index) = state.expiring.take() {
+        for index in std::mem::take(&mut state.expiring) {
             self.fire(&mut state, index, call);
         }
         drop(state);

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::caller::{Caller, Ended, Wish};
 use crate::control::{Moment, Upheaval};
-use crate::expiry;
+use crate::expiry::{Floor, Seen};
 use crate::fault::{Fault, SUBSCRIBE};
 use crate::feed::{Asked, Connection, Heard};
 use crate::frames::{Frame, Frames};
@@ -31,6 +31,8 @@ pub(crate) struct Exchange {
     caller: Caller,
     changes: watch::Receiver<u64>,
     upheavals: watch::Receiver<Option<Upheaval>>,
+    /// What nothing is kept before, when it is a subscription.
+    floor: Option<Floor>,
 }
 
 impl Exchange {
@@ -40,7 +42,7 @@ impl Exchange {
         let (mut changes, mut upheavals) = (front.control.changes(), front.control.upheavals());
         changes.borrow_and_update();
         upheavals.borrow_and_update();
-        Exchange { front, method, number, caller, changes, upheavals }
+        Exchange { front, method, number, caller, changes, upheavals, floor: None }
     }
 
     /// Runs it to its end, whichever that is.
@@ -94,6 +96,10 @@ impl Exchange {
                 if is_end { Err(Ended) } else { Ok(()) }
             }
             Heard::Message(frame) => {
+                let frame = match &self.floor {
+                    Some(floor) => floor.raise(frame),
+                    None => frame,
+                };
                 let events = self.events_in(&frame);
                 self.look_for_faults(Moment::Message(events), Some(&frame)).await?;
                 self.caller.send(mask.outward(frame.into_bytes())).await?;
@@ -140,23 +146,25 @@ impl Exchange {
             frames.push(&bytes);
         }
         let Some(frame) = frames.pop() else { return Ok(frames.rest()) };
-        if !self.front.control.expires() {
-            return Ok(frame.into_bytes());
-        }
+        let Some(floor) = self.front.control.floor() else { return Ok(frame.into_bytes()) };
         let mask = self.front.control.mask();
         let mut inward = Frames::default();
         inward.push(&mask.inward(frame.clone().into_bytes()));
         let Some(request) = inward.pop().and_then(|frame| frame.read::<SubscribeRequest>()) else {
             return Ok(frame.into_bytes());
         };
-        match expiry::seen(&self.front.client, request, &mask).await {
-            expiry::Seen::Valid => Ok(frame.into_bytes()),
-            expiry::Seen::Answered(status) => {
+        let seen = floor.see(&self.front.client, request, &mask).await;
+        self.floor = Some(floor);
+        match seen {
+            Seen::Valid => Ok(frame.into_bytes()),
+            Seen::Answered(status) => {
                 self.front.control.expired(self.number);
                 Err(self.caller.end_with(&status))
             }
-            expiry::Seen::Replaced(request) => {
-                self.front.control.expired(self.number);
+            Seen::Replaced(request, expired) => {
+                if expired {
+                    self.front.control.expired(self.number);
+                }
                 // The feed gets it through the mask once more.
                 Ok(mask.outward(Frame::of(&*request).into_bytes()))
             }
@@ -172,7 +180,14 @@ impl Exchange {
 
     async fn suffer(&mut self, fault: &Fault, next: Option<&Frame>) -> Result<(), Ended> {
         Err(match fault.kind {
-            Kind::Reset | Kind::ExpireCursors => self.caller.reset().await,
+            Kind::Reset => self.caller.reset().await,
+            Kind::ExpireCursors => match Floor::at_head(&self.front.client).await {
+                Ok(floor) => {
+                    self.front.control.keep_from(floor);
+                    self.caller.reset().await
+                }
+                Err(status) => self.caller.end_with(&status),
+            },
             Kind::Disconnect => self.caller.end_connection(Wish::Disconnect).await,
             Kind::GoAway => self.caller.end_connection(Wish::GoAway).await,
             Kind::HalfClose | Kind::Truncate => {

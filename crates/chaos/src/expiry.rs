@@ -1,16 +1,27 @@
-//! A cursor that is seen as expired: as if nothing before the head were kept.
+//! Cursors that have expired: as if retention had taken everything before a floor.
 
+use bytes::Bytes;
 use hansa_proto::feed::Cursor;
 use hansa_proto::pb::feed::v1::feed_service_client::FeedServiceClient;
 use hansa_proto::pb::feed::v1::subscribe_request::Start;
+use hansa_proto::pb::feed::v1::subscribe_response::Message;
 use hansa_proto::pb::feed::v1::{
     Filter, GetFeedStatusRequest, GetSubscriptionRequest, OnExpired, SubscribeRequest,
+    SubscribeResponse,
 };
 use tonic::Status;
 use tonic::transport::Channel;
 
+use crate::frames::Frame;
 use crate::identity::Mask;
 use crate::status;
+
+/// Nothing up to here is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Floor {
+    position: u64,
+    cursor: Bytes,
+}
 
 /// How a request to subscribe is seen.
 pub(crate) enum Seen {
@@ -18,43 +29,72 @@ pub(crate) enum Seen {
     Valid,
     /// Its cursor has expired, and that is the answer.
     Answered(Status),
-    /// Its cursor has expired, and it said what to do then.
-    Replaced(Box<SubscribeRequest>),
+    /// It starts with what is kept instead; whether that is because a cursor has expired.
+    Replaced(Box<SubscribeRequest>, bool),
 }
 
-/// How this request, as the feed would get it, is seen.
-pub(crate) async fn seen(
-    client: &FeedServiceClient<Channel>,
-    request: SubscribeRequest,
-    mask: &Mask,
-) -> Seen {
-    let Some((position, filter)) = start_of(client, &request, mask).await else {
-        return Seen::Valid;
-    };
-    let feed = client.clone().get_feed_status(GetFeedStatusRequest::default()).await;
-    let feed = match feed {
-        Ok(feed) => feed.into_inner(),
-        Err(status) => return Seen::Answered(status),
-    };
-    if position >= feed.head_position {
-        return Seen::Valid;
+impl Floor {
+    /// The head of the feed as it is now.
+    pub(crate) async fn at_head(client: &FeedServiceClient<Channel>) -> Result<Floor, Status> {
+        let feed = client.clone().get_feed_status(GetFeedStatusRequest::default()).await?;
+        let feed = feed.into_inner();
+        Ok(Floor { position: feed.head_position, cursor: feed.head_cursor })
     }
-    let on_expired = request.on_expired();
-    let (start, include_snapshot) = match on_expired {
-        OnExpired::Unspecified => {
-            let identity: String = mask.shown.iter().map(|byte| format!("{byte:02x}")).collect();
-            return Seen::Answered(status::expired(feed.head_position, &identity));
+
+    /// How this request, as the feed would get it, is seen.
+    pub(crate) async fn see(
+        &self,
+        client: &FeedServiceClient<Channel>,
+        request: SubscribeRequest,
+        mask: &Mask,
+    ) -> Seen {
+        if request.start == Some(Start::Beginning(())) && !request.include_snapshot {
+            let start = Some(Start::AfterCursor(self.cursor.clone()));
+            return Seen::Replaced(Box::new(SubscribeRequest { start, ..request }), false);
         }
-        OnExpired::FromOldest => (Start::AfterCursor(feed.head_cursor), request.include_snapshot),
-        OnExpired::Snapshot => (Start::Beginning(()), true),
-    };
-    Seen::Replaced(Box::new(SubscribeRequest {
-        start: Some(start),
-        include_snapshot,
-        filter,
-        on_expired: 0,
-        ..request
-    }))
+        let filter = match start_of(client, &request, mask).await {
+            Some((position, filter)) if position < self.position => filter,
+            _ => return Seen::Valid,
+        };
+        let (start, include_snapshot) = match request.on_expired() {
+            OnExpired::Unspecified => {
+                return Seen::Answered(status::expired(self.position, &mask.shown));
+            }
+            OnExpired::FromOldest => {
+                (Start::AfterCursor(self.cursor.clone()), request.include_snapshot)
+            }
+            OnExpired::Snapshot => (Start::Beginning(()), true),
+        };
+        let start = Some(start);
+        let replaced =
+            SubscribeRequest { start, include_snapshot, filter, on_expired: 0, ..request };
+        Seen::Replaced(Box::new(replaced), true)
+    }
+
+    /// A message of the feed as one that keeps nothing before the floor would send it.
+    pub(crate) fn raise(&self, frame: Frame) -> Frame {
+        let Some(mut response) = frame.read::<SubscribeResponse>() else { return frame };
+        match &mut response.message {
+            Some(Message::Opened(opened)) => {
+                self.raise_cursor(&mut opened.oldest_cursor);
+                self.raise_cursor(&mut opened.start_cursor);
+                opened.start_position = opened.start_position.max(self.position);
+            }
+            Some(Message::Progress(progress)) => {
+                self.raise_cursor(&mut progress.oldest_cursor);
+                self.raise_cursor(&mut progress.cursor);
+                progress.position = progress.position.max(self.position);
+            }
+            _ => return frame,
+        }
+        Frame::of(&response)
+    }
+
+    fn raise_cursor(&self, cursor: &mut Bytes) {
+        if Cursor::decode(cursor).is_ok_and(|cursor| cursor.position < self.position) {
+            *cursor = self.cursor.clone();
+        }
+    }
 }
 
 /// The position it starts after, with the filter; none when it is not after one of this feed.

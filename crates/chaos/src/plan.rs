@@ -143,7 +143,7 @@ mod tests {
             .map(|fault| format!("{}@{}", fault.kind, fault.after_events))
             .collect();
         // Written down: tests of clients name seeds.
-        assert_eq!(told, ["disconnect@2", "half_close@8", "reset@6", "reset@2"]);
+        assert_eq!(told, ["go_away@6", "half_close@3", "disconnect@5", "refuse@4"]);
     }
 
     #[test]

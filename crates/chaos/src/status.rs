@@ -7,7 +7,7 @@ use hansa_chassis::status::Problem;
 use http::HeaderMap;
 use tonic::{Code, Status};
 
-use crate::identity::Mask;
+use crate::identity::{Identity, Mask};
 
 /// As a feed that stops.
 pub(crate) fn not_serving(retry_after: Duration) -> Status {
@@ -25,7 +25,8 @@ pub(crate) fn turned_away(retry_after: Duration) -> Status {
 }
 
 /// As a feed that keeps nothing before its head.
-pub(crate) fn expired(head: u64, identity: &str) -> Status {
+pub(crate) fn expired(head: u64, identity: &Identity) -> Status {
+    let identity: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
     Problem::new(Code::OutOfRange, "CURSOR_EXPIRED", "nothing as old as the cursor is kept")
         .metadata("oldest", head)
         .metadata("head", head)
