@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hansa_chassis::config::{LogOptions, ServeOptions};
+use hansa_journal::limits::SEGMENT_BYTES;
 
 /// How a feed runs.
 #[derive(Clone, Debug, Args)]
@@ -37,6 +38,11 @@ pub struct Config {
           value_parser = at_least_one)]
     pub batch_bytes: usize,
 
+    /// Size at which a file of the journal is closed and the next one begun
+    #[arg(long, env = "HANSA_FEED_SEGMENT_BYTES", value_name = "BYTES",
+          default_value_t = SEGMENT_BYTES)]
+    pub segment_bytes: u64,
+
     /// Subscriptions at once; more are refused with RESOURCE_EXHAUSTED
     #[arg(long, env = "HANSA_FEED_MAX_SUBSCRIPTIONS", value_name = "COUNT",
           default_value_t = 20_000, value_parser = at_least_one)]
@@ -56,6 +62,7 @@ impl Config {
             queue: 1024,
             batch_commands: 512,
             batch_bytes: 1_048_576,
+            segment_bytes: SEGMENT_BYTES,
             max_subscriptions: 20_000,
             serve: ServeOptions::default(),
         }

@@ -28,13 +28,13 @@ struct Running {
 
 async fn start(data: &Path) -> Running {
     let config = Config::new(data.to_owned(), "http://127.0.0.1:1".to_owned());
-    let (journal, view) = open(&config).await.unwrap();
+    let (journal, view) = open(RealDisk::shared(), &config).await.unwrap();
     let faulty = Faulty::new(Arc::new(journal));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = Shutdown::new();
     let journal: Arc<dyn Journal> = faulty.clone();
-    let task = tokio::spawn(run_on(journal, view, config, listener, shutdown.clone()));
+    let task = tokio::spawn(run_over(journal, view, config, listener, shutdown.clone()));
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let channel = channel.tcp_nodelay(true).connect().await.unwrap();
     let running = Running { faulty, shutdown, task, channel };

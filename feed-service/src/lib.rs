@@ -12,12 +12,14 @@
 //! | `config.rs` | flags and variables |
 //! | `domain.rs` | commands, and what they come to: pure |
 //! | `codec.rs` | events as stored bytes |
+//! | `content.rs` | what of a statement is content, and can be erased |
 //! | `view.rs` | the key table, folding, look-ups |
 //! | `machine.rs` | decide, encode, stage, settle |
 //! | `follower.rs` | follows the registry |
 //! | `filter.rs` | which events a caller gets |
 //! | `terms.rs` | what an event can be found by |
 //! | `subscribe.rs` | the journal as a stream |
+//! | `frames.rs` | messages of a stream as gRPC frames them |
 //! | `interests.rs` | who waits for which events |
 //! | `named.rs` | which streams are open under a name |
 //! | `grpc.rs` | one method per RPC |
@@ -25,11 +27,13 @@
 
 mod codec;
 mod config;
+mod content;
 mod domain;
 #[cfg(test)]
 mod faults;
 mod filter;
 mod follower;
+mod frames;
 mod grpc;
 mod interests;
 mod machine;
@@ -45,13 +49,15 @@ use hansa_chassis::clock;
 use hansa_chassis::health::Health;
 use hansa_chassis::server::{ServeError, serve};
 use hansa_chassis::shutdown::Shutdown;
+use hansa_journal::disk::{Disk, RealDisk};
 use hansa_journal::{
-    Fault, Journal, OpenError, Reader, SegmentJournal, SegmentOptions, Started, Writer,
-    WriterOptions, WriterState,
+    Fault, Journal, OpenError, Position, ReadError, ReadLimit, Reader, SegmentJournal,
+    SegmentOptions, Started, Writer, WriterOptions, WriterState,
 };
 use hansa_proto::pb::FILE_DESCRIPTOR_SET;
 use hansa_view::{View, ViewError};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinError;
 
@@ -60,7 +66,7 @@ pub use config::{Arguments, Config};
 use follower::Follower;
 use grpc::Feed;
 use interests::Interests;
-use machine::FeedMachine;
+use machine::{FeedMachine, ReadCommit};
 
 /// Snapshots sent at once: each may keep 16 MiB of what changes meanwhile.
 pub(crate) const MOST_SNAPSHOTS: usize = 16;
@@ -102,12 +108,22 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), RunError> {
-    let (journal, view) = open(&config).await?;
-    run_on(Arc::new(journal), view, config, listener, shutdown).await
+    run_on(RealDisk::shared(), config, listener, shutdown).await
 }
 
-/// Runs the feed on a journal and its view that are open.
-async fn run_on(
+/// Like [`run`], with the journal on a disk of the caller's.
+pub async fn run_on(
+    disk: Arc<dyn Disk>,
+    config: Config,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
+    let (journal, view) = open(disk, &config).await?;
+    run_over(Arc::new(journal), view, config, listener, shutdown).await
+}
+
+/// Runs the feed over a journal and its view that are open.
+async fn run_over(
     journal: Arc<dyn Journal>,
     view: Arc<View>,
     config: Config,
@@ -121,8 +137,10 @@ async fn run_on(
         batch_commands: config.batch_commands,
         batch_bytes: config.batch_bytes,
         now_micros: clock::now_micros,
+        framing: frames::framing,
     };
-    let machine = FeedMachine::new(journal.identity(), Arc::clone(&view), following_sender);
+    let (identity, read) = (journal.identity(), read_commit(Arc::clone(&journal)));
+    let machine = FeedMachine::new(identity, Arc::clone(&view), read, following_sender);
     let Started { writer, reader, state } = Writer::start(journal, machine, options)?;
 
     let health = Health::new();
@@ -186,11 +204,27 @@ async fn run_on(
     failed.map_or(Ok(()), |why| Err(RunError::Failed(why)))
 }
 
+/// How the writer's thread reads a commit.
+fn read_commit(journal: Arc<dyn Journal>) -> ReadCommit {
+    let runtime = Handle::current();
+    let one = ReadLimit { commits: 1, bytes: 0 };
+    Box::new(move |position| {
+        let before = Position::new(position.get().saturating_sub(1));
+        let commits = runtime.block_on(journal.read(before, one))?;
+        let tail = journal.tail().0;
+        commits.into_iter().next().ok_or(ReadError::Ahead { tail })
+    })
+}
+
 /// Opens journal and view, off the async threads.
-async fn open(config: &Config) -> Result<(SegmentJournal, Arc<View>), RunError> {
+async fn open(
+    disk: Arc<dyn Disk>,
+    config: &Config,
+) -> Result<(SegmentJournal, Arc<View>), RunError> {
     let data = config.data.clone();
+    let options = SegmentOptions { segment_bytes: config.segment_bytes };
     tokio::task::spawn_blocking(move || {
-        let journal = SegmentJournal::open(&data.join("journal"), SegmentOptions::default())?;
+        let journal = SegmentJournal::open_on(disk, &data.join("journal"), options)?;
         let identity = journal.identity();
         let (view, opening) = View::open(&data.join("view"), view::FORMAT, identity)?;
         tracing::info!(%identity, tail = %journal.tail().0, ?opening, "the feed's data are open");

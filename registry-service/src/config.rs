@@ -56,6 +56,15 @@ pub struct Config {
     )]
     pub batch_bytes: usize,
 
+    /// Size at which a file of the journal is closed and the next one begun
+    #[arg(
+        long,
+        env = "HANSA_REGISTRY_SEGMENT_BYTES",
+        value_name = "BYTES",
+        default_value_t = limits::SEGMENT_BYTES
+    )]
+    pub segment_bytes: u64,
+
     /// How the server serves.
     #[command(flatten)]
     pub serve: ServeOptions,
@@ -70,6 +79,7 @@ impl Config {
             queue: limits::QUEUE,
             batch_commands: limits::BATCH_COMMANDS,
             batch_bytes: limits::BATCH_BYTES,
+            segment_bytes: limits::SEGMENT_BYTES,
             serve: ServeOptions::default(),
         }
     }

@@ -54,6 +54,7 @@ use std::sync::Arc;
 use hansa_chassis::health::Health;
 use hansa_chassis::server::{self, ServeError};
 use hansa_chassis::shutdown::Shutdown;
+use hansa_journal::disk::{Disk, RealDisk};
 use hansa_journal::{
     Fault, Journal, OpenError, SegmentJournal, SegmentOptions, Started, Writer, WriterState,
 };
@@ -112,9 +113,19 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), RunError> {
+    run_on(RealDisk::shared(), config, listener, shutdown).await
+}
+
+/// Like [`run`], with the journal on a disk of the caller's.
+pub async fn run_on(
+    disk: Arc<dyn Disk>,
+    config: Config,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
     let options = config.writer_options();
     let serve_options = config.serve.clone();
-    let (journal, view) = tokio::task::spawn_blocking(move || open(&config))
+    let (journal, view) = tokio::task::spawn_blocking(move || open(disk, &config))
         .await
         .expect("opening the data does not panic")?;
     let machine = RegistryMachine::new(view.clone());
@@ -150,18 +161,19 @@ pub async fn run(
 }
 
 /// Opens the journal, and the view over it. Blocking.
-fn open(config: &Config) -> Result<(Arc<dyn Journal>, Arc<View>), RunError> {
-    let directory = |name| {
-        let directory = config.data.join(name);
-        match std::fs::create_dir_all(&directory) {
-            Ok(()) => Ok(directory),
-            Err(source) => Err(RunError::Data { directory, source }),
-        }
-    };
-    let journal = SegmentJournal::open(&directory("journal")?, SegmentOptions::default())
+fn open(
+    disk: Arc<dyn Disk>,
+    config: &Config,
+) -> Result<(Arc<dyn Journal>, Arc<View>), RunError> {
+    let options = SegmentOptions { segment_bytes: config.segment_bytes };
+    let journal = SegmentJournal::open_on(disk, &config.data.join("journal"), options)
         .map_err(RunError::Journal)?;
-    let (view, opening) = View::open(&directory("view")?, view::FORMAT, journal.identity())
-        .map_err(RunError::View)?;
+    let directory = config.data.join("view");
+    if let Err(source) = std::fs::create_dir_all(&directory) {
+        return Err(RunError::Data { directory, source });
+    }
+    let (view, opening) =
+        View::open(&directory, view::FORMAT, journal.identity()).map_err(RunError::View)?;
     let (tail, _) = journal.tail();
     match opening {
         Opening::Fresh => tracing::info!(%tail, "new view"),

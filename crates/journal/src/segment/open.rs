@@ -203,14 +203,15 @@ fn settle_end(file: &dyn DiskFile, last_batch_start: u64, end: u64) -> io::Resul
 
 /// Makes the directory, and its name in its parent durable.
 pub(super) fn create_directory(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
-    if disk.is_dir(dir) {
+    // The identity is written after that, so where there is one, this was done.
+    if disk.is_dir(dir) && directory::read_identity(disk, dir)?.is_some() {
         return Ok(());
     }
     // A relative path ends in the empty one, which is the directory the process is in.
     let above: Vec<&Path> = dir.ancestors().skip(1).filter(|dir| *dir != Path::new("")).collect();
     let standing = above.iter().position(|dir| disk.is_dir(dir));
     disk.make_dirs(dir).map_err(OpenError::storage("make", dir))?;
-    let last = standing.unwrap_or(above.len().saturating_sub(1));
+    let last = standing.unwrap_or(above.len());
     for parent in above.iter().take(last + 1) {
         disk.sync_dir(parent).map_err(OpenError::storage("sync", parent))?;
     }
