@@ -3,7 +3,6 @@
 //! * The `body` of a commit is an encoded `WatchChangesResponse { commit }` as a watcher receives it,
 //!   but for the chain value, which is known only once the commit has its place.
 //! * Its `meta` is a format byte and an encoded [`Meta`].
-//! * What several commits do together stands in the meta of the first (`codec/unfinished.rs`).
 //! * A resource in the view is a format byte and its encoded message.
 //!
 //! `codec/commits.hex` holds stored bytes of every kind of change: what has been written once
@@ -19,9 +18,6 @@ use hansa_proto::violation::Violations;
 use prost::Message as _;
 
 use crate::domain::{Change, Resource};
-pub(crate) use unfinished::Unfinished;
-
-mod unfinished;
 
 /// Format of `meta`.
 const META_FORMAT: u8 = 1;
@@ -41,7 +37,7 @@ impl CodecError {
 }
 
 /// What only the registry reads of a commit.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Meta {
     /// The request that asked for the commit; empty when it carried no id.
     #[prost(string, tag = "1")]
@@ -55,12 +51,6 @@ pub(crate) struct Meta {
     /// What answers each item, when a batch asked for the commit.
     #[prost(message, repeated, tag = "4")]
     pub(crate) items: Vec<ItemAnswer>,
-    /// What was asked for, when the commit begins what several commits do.
-    #[prost(message, optional, tag = "5")]
-    pub(crate) begins: Option<Unfinished>,
-    /// Whether it is one of several commits and not the last of them.
-    #[prost(bool, tag = "6")]
-    pub(crate) goes_on: bool,
 }
 
 /// What answers one item of a batch.

@@ -221,10 +221,6 @@ impl Machine for RegistryMachine {
         }
     }
 
-    fn unfinished(&mut self) -> Result<Option<Ask>, Fault> {
-        self.begun()
-    }
-
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
         self.staging.settle(last, chain).map_err(|error| fault("the view was not written", error))
     }
@@ -251,8 +247,7 @@ impl Machine for RegistryMachine {
             view::fold(&mut self.staging, change)
                 .map_err(|error| fault("a change was not staged", error))?;
         }
-        let goes_on = self.replay_part(&meta)?;
-        if !goes_on && let Some(key) = retry_key(&meta).map_err(unreadable)? {
+        if let Some(key) = retry_key(&meta).map_err(unreadable)? {
             self.stage_answered(&key, commit.position, meta.answer_index);
         }
         self.staging.keep();
@@ -296,7 +291,6 @@ fn draft(
         payload_hash: key.map(|key| Bytes::copy_from_slice(&key.payload_hash)).unwrap_or_default(),
         answer_index,
         items,
-        ..Meta::default()
     };
     Draft {
         recorded_at_micros: slot.recorded_at_micros,

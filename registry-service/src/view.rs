@@ -11,7 +11,6 @@
 //! | `total/member` | u64 | members |
 //! | `total/membership/{state}` | u64 | memberships whose last term is in the state |
 //! | `total/term` | u64 | terms |
-//! | `unfinished/` | Meta of a commit | what the last commits begin and do not end |
 //! | `request/{request id}` | payload hash: 32 bytes, position: u64, index: u32 | what it was answered |
 //!
 //! `view/tallies.rs` has those the statistics read, `view/versions.rs` those of what was, and

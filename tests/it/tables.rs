@@ -34,13 +34,11 @@ async fn fill(world: &World, networks: &[&str], members: &[(&str, &str, &str)]) 
 
 async fn planned(registry: &Registry, text: &str, layout: &Layout, create: bool) -> Plan {
     let sheet = Sheet::of_csv("table.csv", text).expect("a sheet");
-    let (observations, troubles) = tables::observe(&sheet, layout);
+    let observed = tables::observe(&sheet, layout);
     let held = Held::ask(registry).await.expect("the registry answers");
     let decisions = Decisions::default();
-    let plan = tables::plan(registry, &held, layout, &observations, &decisions, create).await;
-    let mut plan = plan.expect("the registry answers");
-    plan.troubles.extend(troubles);
-    plan
+    let plan = tables::plan(registry, &held, layout, &observed, &decisions, create).await;
+    plan.expect("the registry answers")
 }
 
 async fn recorded(registry: &Registry, plan: &Plan) -> Tally {

@@ -36,7 +36,7 @@ pub use grades::{Grade, Grades};
 pub use held::Held;
 pub use identity::{Decisions, Proposal, Unmatched};
 pub use layout::{Layout, Part, Snapshot};
-pub use observe::{Observation, observe};
+pub use observe::{Observation, Observed, observe};
 pub use plan::{Action, Plan, Planned, plan};
 pub use resources::{resources_of, restored};
 pub use run::{Refused, Tally, run};

@@ -77,7 +77,6 @@ fn line(kind: ChangeKind) -> String {
         payload_hash: Bytes::from_static(&[0xab; 32]),
         answer_index: 0,
         items: Vec::new(),
-        ..Meta::default()
     };
     let body = body(slot, "anonymous", Some(&request_id), changes);
     format!("{kind} {} {}", hex(&meta.to_bytes()), hex(&body))

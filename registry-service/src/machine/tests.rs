@@ -314,38 +314,6 @@ proptest! {
         check_totals(&live);
         check_postings(&live);
         check_versions(&live);
-        check_cuts(&live);
-    }
-}
-
-/// Cut off between the commits of one command, the rest is done at the next start as it would have been.
-fn check_cuts(live: &Live) {
-    for (index, cut) in live.commits.iter().enumerate() {
-        if !Meta::from_bytes(&cut.meta).unwrap().goes_on {
-            continue;
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let mut begun = replayed(&live.commits[..=index], directory.path());
-        let rest = begun.machine.unfinished().unwrap().expect("something is unfinished");
-        let recorded_at_micros = cut.recorded_at_micros;
-        let slot = Slot { position: begun.next(), recorded_at_micros };
-        match begun.machine.decide(slot, rest).unwrap() {
-            Decision::Commits { drafts, .. } => begun.append_all(drafts),
-            other => panic!("{other:?}"),
-        }
-        begun.settle();
-        assert!(begun.machine.unfinished().unwrap().is_none());
-        let bodies =
-            |commits: &[Commit]| commits.iter().map(|it| it.body.clone()).collect::<Vec<_>>();
-        let ends = begun.commits.len();
-        assert_eq!(bodies(&begun.commits), bodies(&live.commits[..ends]));
-        assert!(!Meta::from_bytes(&live.commits[ends - 1].meta).unwrap().goes_on);
-        let directory = tempfile::tempdir().unwrap();
-        let undisturbed = replayed(&live.commits[..ends], directory.path());
-        let without_mark = |live: &Live| {
-            live.keys().into_iter().filter(|(key, _)| key[0] != 0).collect::<Vec<_>>()
-        };
-        assert_eq!(without_mark(&begun), without_mark(&undisturbed));
     }
 }
 
@@ -575,7 +543,6 @@ fn what_one_commit_does_not_hold_is_several_and_nothing_when_only_tried() {
         .collect();
     assert_eq!(changes, [2, 2, 2, 2]);
     check_history(&live.commits);
-    check_cuts(&live);
     // Asked again it is answered by the last commit.
     let commits = live.commits.len();
     live.call(Call { request_id: Some(1), ..plain(end(0)) });

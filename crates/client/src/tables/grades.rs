@@ -81,6 +81,7 @@ impl Grades {
     /// A scheme from a sheet with the columns `grade`, `class`, `roles` and `text`. The class `none`
     /// means that whoever has the grade does not belong; roles stand with `;` between them.
     pub fn of_sheet(sheet: &Sheet) -> Result<Grades, TableError> {
+        let sheet = sheet.whole()?;
         let column = |name: &str| sheet.columns.iter().position(|column| column == name);
         let mut grades = Vec::new();
         for row in &sheet.rows {

@@ -52,6 +52,7 @@ const NEW: &str = "new";
 impl Decisions {
     /// From a sheet with the columns `text` and `member`, where `new` stands for a member to be made.
     pub fn of_sheet(sheet: &Sheet) -> Result<Decisions, TableError> {
+        let sheet = sheet.whole()?;
         let column = |name: &str| sheet.columns.iter().position(|column| column == name);
         let (Some(text), Some(member)) = (column("text"), column("member")) else {
             let problem = "decisions have the columns `text` and `member`".to_owned();

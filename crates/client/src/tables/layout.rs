@@ -152,7 +152,9 @@ impl Layout {
             |header: &String| self.ignored.iter().any(|it| it.eq_ignore_ascii_case(header));
         let columns = sheet.columns.iter().enumerate();
         columns
-            .filter(|(index, header)| !parts.contains(index) && !ignored(header))
+            .filter(|(index, header)| {
+                !parts.contains(index) && !ignored(header) && !header.is_empty()
+            })
             .map(|(index, _)| index)
             .collect()
     }

@@ -23,15 +23,27 @@ pub struct Observation {
     pub term: pb::Term,
 }
 
+/// What a sheet says.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Row by row.
+    pub observations: Vec<Observation>,
+    /// Rows that cannot be read.
+    pub troubles: Vec<Trouble>,
+}
+
 /// Reads a sheet by a layout. What cannot be read is told, and left out.
-pub fn observe(sheet: &Sheet, layout: &Layout) -> (Vec<Observation>, Vec<Trouble>) {
-    let mut troubles = Vec::new();
-    if layout.index(sheet, Part::Member).is_none() {
-        let problem = "there is no column of members: name one with `--column member=HEADER`";
-        let trouble = Trouble { at: sheet.file.clone(), problem: problem.to_owned() };
-        return (Vec::new(), vec![trouble]);
-    }
+pub fn observe(sheet: &Sheet, layout: &Layout) -> Observed {
     let mut observations = Vec::new();
+    let mut troubles = sheet.troubles.clone();
+    if layout.index(sheet, Part::Member).is_none() {
+        let headers = sheet.columns.join("`, `");
+        let problem = format!(
+            "there is no column of members among `{headers}`: name one with `--column member=HEADER`"
+        );
+        troubles.push(Trouble { at: sheet.file.clone(), problem });
+        return Observed { observations, troubles };
+    }
     for row in &sheet.rows {
         let reader = Reader { sheet, layout, row };
         let read = if layout.wide { reader.wide() } else { reader.long().map(Vec::from_iter) };
@@ -40,7 +52,12 @@ pub fn observe(sheet: &Sheet, layout: &Layout) -> (Vec<Observation>, Vec<Trouble
             Err(problem) => troubles.push(Trouble { at: sheet.at(row), problem }),
         }
     }
-    (observations, troubles)
+    Observed { observations, troubles }
+}
+
+/// A problem with the column it is in.
+fn of_column<T>(part: Part, read: Result<T, String>) -> Result<T, String> {
+    read.map_err(|problem| format!("{}: {problem}", part.as_str()))
 }
 
 struct Reader<'a> {
@@ -66,7 +83,8 @@ impl Reader<'_> {
         if network.is_empty() {
             return Err("there is no network: name one with `--network`, or a column".to_owned());
         }
-        let Some(term) = self.term(self.cell(Part::Grade))? else { return Ok(None) };
+        let grade = self.cell(Part::Grade);
+        let Some(term) = self.term(grade)? else { return Ok(None) };
         Ok(Some(Observation {
             at: self.sheet.at(self.row),
             key: format!("line-{}", self.row.line),
@@ -122,9 +140,11 @@ impl Reader<'_> {
         let point = match (self.cell(Part::Latitude), self.cell(Part::Longitude)) {
             ("", "") => None,
             (latitude, longitude) => {
-                let degrees =
-                    |text: &str| text.parse().map_err(|_| format!("`{text}` is not a number"));
-                let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
+                let degrees = |part, text: &str| {
+                    of_column(part, text.parse().map_err(|_| format!("`{text}` is not a number")))
+                };
+                let latitude = degrees(Part::Latitude, latitude)?;
+                let longitude = degrees(Part::Longitude, longitude)?;
                 Some(common::GeoPoint { latitude, longitude })
             }
         };
@@ -134,12 +154,12 @@ impl Reader<'_> {
 
     /// What a row states, its grade standing in a cell of its own; nothing when it does not belong.
     fn term(&self, grade: &str) -> Result<Option<pb::Term>, String> {
-        let date = |part| {
-            cells::date(self.cell(part)).map_err(|problem| format!("{}: {problem}", part.as_str()))
-        };
+        let date = |part| of_column(part, cells::date(self.cell(part)));
+        let word =
+            |part, read: fn(&str) -> Result<i32, String>| of_column(part, read(self.cell(part)));
         let mut term = pb::Term {
-            state: cells::state(self.cell(Part::State))?,
-            class: cells::class(self.cell(Part::Class))?,
+            state: word(Part::State, cells::state)?,
+            class: word(Part::Class, cells::class)?,
             roles: cells::roles(self.cell(Part::Roles)),
             representative: self.cell(Part::Representative).to_owned(),
             applied: date(Part::Applied)?,
@@ -149,10 +169,10 @@ impl Reader<'_> {
             joined: date(Part::Joined)?,
             left: date(Part::Left)?,
             as_of: date(Part::AsOf)?,
-            end_reason: cells::end_reason(self.cell(Part::EndReason))?,
+            end_reason: word(Part::EndReason, cells::end_reason)?,
             reason: self.cell(Part::Reason).to_owned(),
             note: self.cell(Part::Note).to_owned(),
-            sources: cells::sources(self.cell(Part::Sources))?,
+            sources: of_column(Part::Sources, cells::sources(self.cell(Part::Sources)))?,
             ..pb::Term::default()
         };
         if !self.graded(grade, &mut term)? {

@@ -13,7 +13,7 @@ use pb::batch_item::Change;
 
 use super::identity::{self, Identities};
 use super::layout::{Layout, Snapshot};
-use super::{Decisions, Held, Observation, TableError, Trouble, Unmatched, cells};
+use super::{Decisions, Held, Observation, Observed, TableError, Trouble, Unmatched, cells};
 use crate::Registry;
 
 /// What a row comes to.
@@ -64,13 +64,14 @@ pub async fn plan(
     registry: &Registry,
     held: &Held,
     layout: &Layout,
-    observations: &[Observation],
+    observed: &Observed,
     decisions: &Decisions,
     create_missing: bool,
 ) -> Result<Plan, TableError> {
     let identities =
-        identity::identify(registry, held, observations, decisions, create_missing).await?;
-    Ok(Planner::new(held, layout).plan(observations, identities))
+        identity::identify(registry, held, &observed.observations, decisions, create_missing)
+            .await?;
+    Ok(Planner::new(held, layout).plan(observed, identities))
 }
 
 type Key = (String, String);
@@ -91,11 +92,12 @@ impl<'a> Planner<'a> {
         Planner { held, layout, terms, seen, plan }
     }
 
-    fn plan(mut self, observations: &[Observation], identities: Identities) -> Plan {
+    fn plan(mut self, observed: &Observed, identities: Identities) -> Plan {
+        self.plan.troubles = observed.troubles.clone();
         for member in identities.new {
             self.create(member);
         }
-        for observation in observations {
+        for observation in &observed.observations {
             let Some(network) = self.network(&observation.network) else {
                 let problem = format!("`{}` is no network that is recorded", observation.network);
                 self.plan.troubles.push(Trouble { at: observation.at.clone(), problem });
@@ -174,7 +176,8 @@ impl<'a> Planner<'a> {
         let network = snapshot.network.id();
         let of_network = self.held.memberships.iter().filter(|((of, _), _)| of == network);
         for ((_, member), membership) in of_network {
-            let Some(term) = membership.terms.last().filter(|term| is_open(term)) else { continue };
+            // Who has only applied, or is invited, is on no list of members.
+            let Some(term) = membership.terms.last().filter(|term| belongs(term)) else { continue };
             if self.seen.contains(member) || began_after(term, snapshot.date) {
                 continue;
             }
@@ -185,6 +188,11 @@ impl<'a> Planner<'a> {
                 self.plan.left_alone.push(format!("{name} {why}"));
                 continue;
             };
+            if !self.plan.troubles.is_empty() {
+                let why = "is not in the file, of which not every line could be read";
+                self.plan.left_alone.push(format!("{name} {why}"));
+                continue;
+            }
             if proposed.contains(name) {
                 let why = "may be meant by a line that nobody has decided on";
                 self.plan.left_alone.push(format!("{name} {why}"));
@@ -233,6 +241,10 @@ fn when(term: &pb::Term) -> String {
 
 fn is_open(term: &pb::Term) -> bool {
     term.state != i32::from(pb::MembershipState::Ended)
+}
+
+fn belongs(term: &pb::Term) -> bool {
+    matches!(term.state(), pb::MembershipState::Active | pb::MembershipState::Suspended)
 }
 
 /// What a stated term comes to beside those there are, which are kept up to date.

@@ -146,13 +146,10 @@ async fn planned(arguments: &Arguments, registry: &Registry) -> Result<Plan> {
         Some(file) => Decisions::of_sheet(&Sheet::read(file)?)?,
         None => Decisions::default(),
     };
-    let (observations, troubles) = tables::observe(&sheet, &layout);
+    let observed = tables::observe(&sheet, &layout);
     let held = Held::ask(registry).await?;
     let create = arguments.create_missing;
-    let mut plan =
-        tables::plan(registry, &held, &layout, &observations, &decisions, create).await?;
-    plan.troubles.splice(0..0, troubles);
-    Ok(plan)
+    Ok(tables::plan(registry, &held, &layout, &observed, &decisions, create).await?)
 }
 
 fn layout(arguments: &Arguments) -> Result<Layout> {
