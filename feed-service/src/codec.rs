@@ -7,15 +7,20 @@
 //!
 //! The chain value is no part of either, so a commit is encoded once, before it is appended.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
 use bytes::{BufMut, Bytes, BytesMut};
-use hansa_journal::{Chain, Commit, Draft, JournalId, Position, Slot};
+use hansa_journal::limits::ERASURE_BYTES;
+use hansa_journal::{Chain, Commit, Draft, Erasure, JournalId, Position, Slot};
 use hansa_proto::feed::{Cursor, Subscription};
 use hansa_proto::ids::{EventId, RequestId, SubscriptionId};
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message as StreamMessage;
 use prost::Message;
 
-use crate::domain::{Body, Followed, Kept, NewEvent};
+use crate::content;
+use crate::domain::{Body, Followed, Former, Kept, NewEvent};
 
 /// Format of the meta part.
 pub(crate) const META_FORMAT: u8 = 1;
@@ -39,6 +44,8 @@ pub(crate) struct CommitMeta {
     pub(crate) followed: Option<Followed>,
     /// What became of a named subscription.
     pub(crate) kept: Option<Kept>,
+    /// How many bytes events had before something of them was erased, by their index.
+    pub(crate) told_bytes: BTreeMap<u32, u64>,
 }
 
 /// A request and where its answer is.
@@ -95,6 +102,11 @@ struct Meta {
     /// Resource name; empty: none was deleted.
     #[prost(string, tag = "6")]
     subscription_deleted: String,
+    /// Zeros, so that the commit can hold what stands in its place once its content is erased.
+    #[prost(bytes = "vec", tag = "7")]
+    room: Vec<u8>,
+    #[prost(btree_map = "uint32, uint64", tag = "8")]
+    told_bytes: BTreeMap<u32, u64>,
 }
 
 /// The stored form of [`Followed`].
@@ -131,8 +143,19 @@ fn placed(slot: Slot, index: u32, origin: &Origin<'_>, event: NewEvent) -> pb::E
         principal: origin.principal.to_owned(),
         request_id: origin.request_id.to_owned(),
         registry_position: origin.registry_position,
+        former: former(event.former),
         body: Some(body(event.body)),
+        redacted_position: 0,
     }
+}
+
+fn former(former: Former) -> Option<pb::Former> {
+    (!former.is_nothing()).then(|| pb::Former {
+        network: former.network.map(|id| id.to_string()).unwrap_or_default(),
+        members: former.members.iter().map(ToString::to_string).collect(),
+        countries: former.countries.iter().map(ToString::to_string).collect(),
+        themes: former.themes,
+    })
 }
 
 fn body(body: Body) -> pb::event::Body {
@@ -163,14 +186,47 @@ pub(crate) fn encode(
     events: Vec<pb::Event>,
     meta: &CommitMeta,
 ) -> Draft {
-    let cursor = cursor(identity, slot.position);
-    let batch = pb::Batch { events, cursor };
-    let body = pb::SubscribeResponse { message: Some(StreamMessage::Batch(batch)) };
-    Draft {
-        recorded_at_micros: slot.recorded_at_micros,
-        meta: encode_meta(meta),
-        body: Bytes::from(body.encode_to_vec()),
+    let (position, mut stored) = (slot.position, stored_meta(meta));
+    if events.iter().any(|event| content::told(event).is_some()) {
+        let mut left = Decoded { events: events.clone(), meta: meta.clone() };
+        let Ok(_) = erase(&mut left, |_| Ok::<_, Infallible>(u64::MAX));
+        let needed = erasure(identity, position, left).size() + ERASURE_BYTES;
+        let held = 1 + stored.encoded_len() + encode_body(identity, position, &events).len();
+        stored.room = vec![0; needed.saturating_sub(held)];
     }
+    let (meta, body) = (encode_meta(&stored), encode_body(identity, position, &events));
+    Draft { recorded_at_micros: slot.recorded_at_micros, meta, body }
+}
+
+/// Erases the content of statements where they were told, given the position of the event that redacted
+/// them, 0 for one that stays. Whether there was anything.
+pub(crate) fn erase<E>(
+    commit: &mut Decoded,
+    mut redacted: impl FnMut(&str) -> Result<u64, E>,
+) -> Result<bool, E> {
+    let mut any = false;
+    for event in &mut commit.events {
+        let Some(statement) = content::told(event) else { continue };
+        let position = redacted(&statement.name)?;
+        if position > 0 {
+            commit.meta.told_bytes.insert(event.index, event.encoded_len() as u64);
+            content::erase(event, position);
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
+/// What is to stand in the place of a commit of which something is erased.
+pub(crate) fn erasure(identity: JournalId, position: Position, left: Decoded) -> Erasure {
+    let meta = encode_meta(&stored_meta(&left.meta));
+    Erasure { position, meta, body: encode_body(identity, position, &left.events) }
+}
+
+fn encode_body(identity: JournalId, position: Position, events: &[pb::Event]) -> Bytes {
+    let batch = pb::Batch { events: events.to_vec(), cursor: cursor(identity, position) };
+    let body = pb::SubscribeResponse { message: Some(StreamMessage::Batch(batch)) };
+    Bytes::from(body.encode_to_vec())
 }
 
 /// The cursor that says *after this position*.
@@ -178,7 +234,7 @@ pub(crate) fn cursor(identity: JournalId, position: Position) -> Bytes {
     Cursor { identity: *identity.as_bytes(), position: position.get() }.encode()
 }
 
-fn encode_meta(meta: &CommitMeta) -> Bytes {
+fn stored_meta(meta: &CommitMeta) -> Meta {
     let (request_id, payload_hash, event_index) = match &meta.answered {
         Some(answered) => {
             (answered.request_id.to_string(), answered.payload_hash.to_vec(), answered.event_index)
@@ -191,14 +247,19 @@ fn encode_meta(meta: &CommitMeta) -> Bytes {
         Some(Kept::Deleted(id)) => (None, id.to_string()),
         None => (None, String::new()),
     };
-    let message = Meta {
+    Meta {
         request_id,
         payload_hash,
         event_index,
         followed,
         subscription,
         subscription_deleted,
-    };
+        room: Vec::new(),
+        told_bytes: meta.told_bytes.clone(),
+    }
+}
+
+fn encode_meta(message: &Meta) -> Bytes {
     let mut bytes = BytesMut::with_capacity(1 + message.encoded_len());
     bytes.put_u8(META_FORMAT);
     message.encode_raw(&mut bytes);
@@ -244,7 +305,7 @@ pub(crate) fn decode_meta(meta: &[u8]) -> Result<CommitMeta, Corrupt> {
         (None, "") => None,
         (None, name) => Some(Kept::Deleted(SubscriptionId::parse(name).map_err(corrupt)?)),
     };
-    Ok(CommitMeta { answered, followed, kept })
+    Ok(CommitMeta { answered, followed, kept, told_bytes: meta.told_bytes })
 }
 
 /// How far the registry is followed, as stored in the view.

@@ -7,15 +7,17 @@
 //! | file | decides |
 //! | --- | --- |
 //! | `registry.rs` | what follows from a commit of the registry |
-//! | `statement.rs` | publishing, signing, correcting, retracting |
+//! | `statement.rs` | publishing, signing, correcting, retracting, redacting |
 //! | `campaign.rs` | launching, joining, leaving, milestones, evaluations, statements, ending |
 //! | `steering.rs` | who leads a campaign, and which network runs it |
 //! | `closing.rs` | what becomes of the campaigns of a network that ends |
 //! | `subscription.rs` | named subscriptions |
+//! | `former.rs` | what an event takes away from where its resource was found |
 //! | `rules.rs` | the rules several commands share |
 
 mod campaign;
 mod closing;
+mod former;
 mod registry;
 mod rules;
 mod statement;
@@ -36,6 +38,7 @@ use hansa_proto::feed::{
 use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId, SubscriptionId};
 use hansa_proto::registry::{Member, Membership, MembershipState, Network};
 
+pub(crate) use former::Former;
 pub(crate) use registry::{Followed, RegistryChange, RegistryCommit, RegistryResource};
 pub(crate) use rules::{Broken, Rule};
 pub(crate) use subscription::Kept;
@@ -78,6 +81,15 @@ pub(crate) enum Command {
         reason: String,
         /// When.
         occurred_at: Option<PartialDate>,
+        /// The etag seen; empty: whatever it is.
+        etag: String,
+    },
+    /// Erase the content of a statement.
+    RedactStatement {
+        /// Which.
+        statement: StatementId,
+        /// On what legal ground.
+        legal_ground: String,
         /// The etag seen; empty: whatever it is.
         etag: String,
     },
@@ -219,6 +231,8 @@ pub(crate) struct NewEvent {
     pub(crate) campaign: Option<CampaignId>,
     /// When it happened in the world, as claimed.
     pub(crate) occurred_at: Option<PartialDate>,
+    /// What the resource was found by before and is no more.
+    pub(crate) former: Former,
     /// What it is about, as it is after the commit.
     pub(crate) body: Body,
 }
@@ -232,7 +246,8 @@ pub(crate) enum Body {
     Member(Box<Member>),
     /// A membership.
     Membership(Box<Membership>),
-    /// A statement, with how many have signed.
+    /// A statement, with how many have signed. One that was published by an earlier commit stands here
+    /// without its content, which no rule depends on.
     Statement(Box<Statement>, i64),
     /// A signature.
     Signature(Signature),
@@ -312,6 +327,12 @@ pub(crate) enum Rejection {
     /// The request id was used with another payload.
     #[error("the request id was used with another payload")]
     RequestIdReused,
+    /// There are as many named subscriptions as there may be.
+    #[error("there are {limit} named subscriptions already")]
+    TooManySubscriptions {
+        /// How many there may be.
+        limit: usize,
+    },
     /// The cursor of a named subscription never goes back.
     #[error("the cursor committed is at {committed}, the one given at {given} is before it")]
     CursorBehind {
@@ -389,7 +410,7 @@ pub(crate) trait State {
         network: &NetworkId,
         member: &MemberId,
     ) -> Result<Option<MembershipState>, Unreadable>;
-    /// A statement.
+    /// A statement, without its content.
     fn statement(&self, id: &StatementId) -> Result<Option<Statement>, Unreadable>;
     /// How many have signed a statement.
     fn signature_count(&self, id: &StatementId) -> Result<i64, Unreadable>;
@@ -414,6 +435,8 @@ pub(crate) trait State {
     ) -> Result<Vec<Campaign>, Unreadable>;
     /// A network that has ended while campaigns of it still run.
     fn network_to_close(&self) -> Result<Option<NetworkId>, Unreadable>;
+    /// How many named subscriptions there are; counted up to as many as there may be.
+    fn subscription_count(&self) -> Result<usize, Unreadable>;
     /// A named subscription.
     fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Unreadable>;
     /// How far the registry is followed; none before the first commit.
@@ -440,6 +463,9 @@ pub(crate) fn decide(
         }
         Command::RetractStatement { statement, reason, occurred_at, etag } => {
             statement::retract(state, slot, &statement, reason, occurred_at, &etag)
+        }
+        Command::RedactStatement { statement, legal_ground, etag } => {
+            statement::redact(state, slot, &statement, legal_ground, &etag)
         }
         Command::LaunchCampaign { campaign, joinings } => {
             campaign::launch(state, slot, *campaign, joinings)

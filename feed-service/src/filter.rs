@@ -47,13 +47,19 @@ impl Matcher {
         (self.kinds.is_empty() || self.kinds.contains(&event.kind)) && self.matches_state(event)
     }
 
-    /// Whether a resource is wanted in a snapshot: kinds say which changes, not what there is.
+    /// Whether a resource is wanted in a snapshot: kinds say which changes, not what there is. By what
+    /// it is found by now, or was before the event.
     pub(crate) fn matches_state(&self, found_by: &pb::Event) -> bool {
-        one_of(&self.networks, &found_by.network)
-            && one_of(&self.campaigns, &found_by.campaign)
-            && any_of(&self.members, &found_by.members)
-            && any_of(&self.countries, &found_by.countries)
-            && self.has_theme(found_by)
+        let former = found_by.former.as_ref();
+        one_of(&self.campaigns, &found_by.campaign)
+            && (one_of(&self.networks, &found_by.network)
+                || former.is_some_and(|former| self.networks.contains(&former.network)))
+            && (any_of(&self.members, &found_by.members)
+                || former.is_some_and(|former| any_of(&self.members, &former.members)))
+            && (any_of(&self.countries, &found_by.countries)
+                || former.is_some_and(|former| any_of(&self.countries, &former.countries)))
+            && (self.has_theme(&found_by.themes)
+                || former.is_some_and(|former| self.has_theme(&former.themes)))
     }
 
     /// The axes that take not everything, each with its values as events have them.
@@ -71,9 +77,9 @@ impl Matcher {
         narrow.map(|(axis, values)| (axis, values.iter().cloned().collect())).collect()
     }
 
-    fn has_theme(&self, event: &pb::Event) -> bool {
+    fn has_theme(&self, themes: &[String]) -> bool {
         self.themes.is_empty()
-            || event.themes.iter().any(|theme| self.themes.contains(&theme.to_lowercase()))
+            || themes.iter().any(|theme| self.themes.contains(&theme.to_lowercase()))
     }
 }
 
@@ -160,6 +166,16 @@ mod tests {
             )
     }
 
+    fn a_former() -> impl Strategy<Value = pb::Former> {
+        (prop::option::of("[abc]"), vec("[abc]", 0..2), vec(a_country(), 0..2), vec("[xyX]", 0..2))
+            .prop_map(|(network, members, countries, themes)| pb::Former {
+                network: network.map(|id| format!("networks/{id}")).unwrap_or_default(),
+                members: members.iter().map(|id| format!("members/{id}")).collect(),
+                countries: countries.iter().map(ToString::to_string).collect(),
+                themes,
+            })
+    }
+
     fn an_event() -> impl Strategy<Value = pb::Event> {
         (
             a_kind(),
@@ -168,15 +184,19 @@ mod tests {
             vec(a_country(), 0..3),
             vec("[xyzXYZ]", 0..3),
             prop::option::of("[abc]"),
+            prop::option::of(a_former()),
         )
-            .prop_map(|(kind, network, members, countries, themes, campaign)| pb::Event {
-                kind: kind.to_pb(),
-                network: network.map(|id| format!("networks/{id}")).unwrap_or_default(),
-                members: members.iter().map(|id| format!("members/{id}")).collect(),
-                countries: countries.iter().map(ToString::to_string).collect(),
-                themes,
-                campaign: campaign.map(|id| format!("campaigns/{id}")).unwrap_or_default(),
-                ..Default::default()
+            .prop_map(|(kind, network, members, countries, themes, campaign, former)| {
+                pb::Event {
+                    kind: kind.to_pb(),
+                    network: network.map(|id| format!("networks/{id}")).unwrap_or_default(),
+                    members: members.iter().map(|id| format!("members/{id}")).collect(),
+                    countries: countries.iter().map(ToString::to_string).collect(),
+                    themes,
+                    campaign: campaign.map(|id| format!("campaigns/{id}")).unwrap_or_default(),
+                    former,
+                    ..Default::default()
+                }
             })
     }
 
@@ -184,15 +204,21 @@ mod tests {
     fn wanted(filter: &Filter, event: &pb::Event) -> bool {
         let kind = EventKind::from_pb(event.kind).unwrap();
         if !filter.kinds.is_empty() && !filter.kinds.contains(&kind) {
-            let withdrawn =
-                kind == EventKind::StatementCorrected || kind == EventKind::StatementRetracted;
+            let withdrawn = [
+                EventKind::StatementCorrected,
+                EventKind::StatementRetracted,
+                EventKind::StatementRedacted,
+            ]
+            .contains(&kind);
             if filter.exclude_withdrawals || !withdrawn {
                 return false;
             }
         }
-        if !filter.networks.is_empty()
-            && !NetworkId::parse(&event.network).is_ok_and(|id| filter.networks.contains(&id))
-        {
+        let former = event.former.clone().unwrap_or_default();
+        let networks = [&event.network, &former.network];
+        let wanted =
+            |name: &&String| NetworkId::parse(name).is_ok_and(|id| filter.networks.contains(&id));
+        if !filter.networks.is_empty() && !networks.iter().any(wanted) {
             return false;
         }
         if !filter.campaigns.is_empty()
@@ -200,18 +226,20 @@ mod tests {
         {
             return false;
         }
-        let members = event.members.iter().map(|name| MemberId::parse(name).unwrap());
+        let members = event.members.iter().chain(&former.members);
+        let members = members.map(|name| MemberId::parse(name).unwrap());
         if !filter.members.is_empty() && !members.into_iter().any(|id| filter.members.contains(&id))
         {
             return false;
         }
-        let countries = event.countries.iter().map(|code| Country::parse(code).unwrap());
+        let countries = event.countries.iter().chain(&former.countries);
+        let countries = countries.map(|code| Country::parse(code).unwrap());
         if !filter.countries.is_empty()
             && !countries.into_iter().any(|code| filter.countries.contains(&code))
         {
             return false;
         }
-        let themes = &event.themes;
+        let themes = [event.themes.clone(), former.themes].concat();
         filter.themes.is_empty()
             || filter
                 .themes

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hansa_journal::limits::COMMIT_BYTES;
-use hansa_journal::{Chain, Commit, Decision, Fault, JournalId, Machine, Position, Refused, Slot};
+use hansa_journal::{Chain, Commit, Decision, Erasure, Fault, JournalId, Machine, Position, Refused, Slot};
 use hansa_proto::ids::RequestId;
 use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
@@ -59,17 +59,21 @@ pub(crate) struct Following {
 pub(crate) struct FeedMachine {
     identity: JournalId,
     staging: Staging,
+    contents: Contents,
     following: watch::Sender<Option<Following>>,
 }
 
 impl FeedMachine {
-    /// Over a view of the journal of this identity. Tells over `following` what is visible.
+    /// Over a view of the journal of this identity, whose commits `read` reads. Tells over `following`
+    /// what is visible.
     pub(crate) fn new(
         identity: JournalId,
         view: Arc<View>,
+        read: ReadCommit,
         following: watch::Sender<Option<Following>>,
     ) -> FeedMachine {
-        FeedMachine { identity, staging: Staging::new(view), following }
+        let (staging, contents) = (Staging::new(view), Contents::new(read));
+        FeedMachine { identity, staging, contents, following }
     }
 
     /// The answer to a request that was made before.
@@ -95,15 +99,22 @@ impl FeedMachine {
         decided: Decided,
         room: Room,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        let meta = CommitMeta { answered, followed: decided.followed, kept: None };
+        let meta = CommitMeta { answered, followed: decided.followed, ..CommitMeta::default() };
         let following = decided.following.len();
         let mut events = decided.events;
         let certain = events.len();
         events.extend(decided.following);
         let mut events = codec::place(slot, origin, events);
+        for event in &mut events {
+            self.complete(slot, event)?;
+        }
         let mut draft = codec::encode(self.identity, slot, events.clone(), &meta);
         if following > 0 && !draft.fits() {
             keep_what_fits(&mut events, certain, draft.size());
+            draft = codec::encode(self.identity, slot, events.clone(), &meta);
+        }
+        if matches!(room, Room::Registry) && !draft.fits() {
+            leave_out_former_themes(&mut events);
             draft = codec::encode(self.identity, slot, events.clone(), &meta);
         }
         if matches!(room, Room::Registry) && !draft.fits() {
@@ -148,7 +159,7 @@ impl FeedMachine {
             return Err(view_failed(error));
         }
         self.staging.keep();
-        Ok(())
+        self.note(events)
     }
 }
 
@@ -188,7 +199,8 @@ impl Machine for FeedMachine {
         let origin = caller.origin();
         if request.validate_only || decided.unchanged {
             let event: NewEvent = decided.events.swap_remove(decided.answer);
-            let event = codec::place(slot, &origin, vec![event]).swap_remove(0);
+            let mut event = codec::place(slot, &origin, vec![event]).swap_remove(0);
+            self.complete(slot, &mut event)?;
             let checked_at = Position::new(slot.position.get() - 1);
             return Ok(Decision::Answer(Answer::Done(Box::new(event), checked_at)));
         }
@@ -201,11 +213,21 @@ impl Machine for FeedMachine {
     }
 
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
+        self.contents.settled();
         self.staging.settle(last, chain).map_err(|error| view_fault(error, "write"))
     }
 
     fn discard(&mut self) {
+        self.contents.discarded();
         self.staging.discard();
+    }
+
+    fn to_erase(&mut self) -> Result<Vec<Position>, Fault> {
+        self.due().map_err(|error| view_fault(error, "read"))
+    }
+
+    fn erased(&mut self, commit: &Commit) -> Result<Option<Erasure>, Fault> {
+        self.without_content(commit)
     }
 
     fn applied(&self) -> Result<(Position, Chain), Fault> {
@@ -262,6 +284,7 @@ impl Room {
             Command::RecordRegistryCommit(_) | Command::CloseCampaigns => Room::Registry,
             Command::SignStatement { .. }
             | Command::RetractStatement { .. }
+            | Command::RedactStatement { .. }
             | Command::LeaveCampaign { .. }
             | Command::EndCampaign { .. } => Room::Closing,
             _ => Room::Usual,
@@ -276,12 +299,13 @@ impl Room {
     }
 }
 
-/// What closing takes at the most: a reason, the themes and countries of another network, and as many
-/// handovers as a campaign can have, each a name, a date and a position.
+/// What closing takes at the most: a reason, the themes of this and another network, who led and where
+/// from, and as many handovers as a campaign can have, each a name, a date and a position.
 const CLOSING_BYTES: usize = 96 * 1024;
 const _: () = assert!(
     4 * limits::REASON_CHARACTERS
-        + limits::THEMES * (4 * limits::THEME_CHARACTERS + 4)
+        + 2 * limits::THEMES * (4 * limits::THEME_CHARACTERS + 4)
+        + (limits::LEADS + 1) * (limits::ID_CHARACTERS + 20)
         + limits::HANDOVERS * 200
         + 16 * 1024
         < CLOSING_BYTES
@@ -336,6 +360,19 @@ impl Caller {
     }
 }
 
+/// A commit of the registry holds what is; what was before may be larger than all of it, when a thousand
+/// networks lose all their themes at once.
+fn leave_out_former_themes(events: &mut [pb::Event]) {
+    tracing::warn!(events = events.len(), "events of a large commit are told without former themes");
+    for former in events.iter_mut().filter_map(|event| event.former.as_mut()) {
+        former.themes.clear();
+    }
+    let nothing = Some(pb::Former::default());
+    for event in events.iter_mut().filter(|event| event.former == nothing) {
+        event.former = None;
+    }
+}
+
 /// A membership says nothing of the themes of its network, so that a thousand of them may grow beyond
 /// every limit. Everything else fits ([`limits::REGISTRY_COMMIT_BYTES`]).
 fn leave_out_repeated_themes(events: &mut [pb::Event]) {
@@ -355,7 +392,11 @@ fn view_fault(error: ViewError, doing: &str) -> Fault {
     Fault::caused(format!("cannot {doing} the view"), error)
 }
 
+mod contents;
 mod keeping;
+
+pub(crate) use contents::ReadCommit;
+use contents::Contents;
 
 #[cfg(test)]
 mod large;

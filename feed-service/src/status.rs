@@ -57,6 +57,10 @@ pub(crate) fn rejected(rejection: Rejection) -> Status {
         Rejection::RequestIdReused => {
             Problem::new(Code::FailedPrecondition, "REQUEST_ID_REUSED", message)
         }
+        Rejection::TooManySubscriptions { limit } => {
+            Problem::new(Code::ResourceExhausted, "SUBSCRIPTION_QUOTA", message)
+                .quota("named subscriptions", format!("at most {limit}"))
+        }
         Rejection::CursorBehind { committed, given } => {
             Problem::new(Code::FailedPrecondition, "CURSOR_BEHIND", message)
                 .metadata("committed", committed)

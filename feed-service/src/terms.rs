@@ -48,7 +48,7 @@ impl Axis {
 
     /// Whether an event has at most one value of it.
     pub(crate) fn is_single(self) -> bool {
-        matches!(self, Axis::Campaigns | Axis::Networks | Axis::Kinds)
+        matches!(self, Axis::Campaigns | Axis::Kinds)
     }
 }
 
@@ -61,13 +61,21 @@ pub(crate) struct Term {
     pub(crate) value: String,
 }
 
-/// All an event can be found by, each once.
+/// All an event can be found by, each once: what its resource is found by after it, and before it.
 pub(crate) fn terms(event: &pb::Event) -> BTreeSet<Term> {
     let one = |axis, value: &String| (!value.is_empty()).then(|| term(axis, value.clone()));
     let kind = term(Axis::Kinds, event.kind.to_string());
     let themes = event.themes.iter().map(|theme| term(Axis::Themes, theme.to_lowercase()));
     let members = event.members.iter().map(|member| term(Axis::Members, member.clone()));
     let countries = event.countries.iter().map(|country| term(Axis::Countries, country.clone()));
+    let former = event.former.iter().flat_map(|former| {
+        let themes = former.themes.iter().map(|theme| term(Axis::Themes, theme.to_lowercase()));
+        let members = former.members.iter().map(|member| term(Axis::Members, member.clone()));
+        let countries = former.countries.iter();
+        let countries = countries.map(|country| term(Axis::Countries, country.clone()));
+        let network = one(Axis::Networks, &former.network);
+        network.into_iter().chain(members).chain(countries).chain(themes)
+    });
     [kind]
         .into_iter()
         .chain(one(Axis::Networks, &event.network))
@@ -75,6 +83,7 @@ pub(crate) fn terms(event: &pb::Event) -> BTreeSet<Term> {
         .chain(members)
         .chain(countries)
         .chain(themes)
+        .chain(former)
         .collect()
 }
 

@@ -223,6 +223,8 @@ pub const BATCH_BYTES_LEAST: u32 = 1_024;
 pub const BATCH_BYTES_MOST: u32 = 1_048_576;
 /// Most events a subscription can ask for from the past by their number.
 pub const LAST_EVENTS_MOST: u32 = 10_000;
+/// Most named subscriptions.
+pub const SUBSCRIPTIONS: usize = 1_000;
 /// Most events counted as the lag of a subscription.
 pub const LAG_EVENTS: i64 = 10_000;
 /// Bytes of the identity of a journal.

@@ -61,11 +61,13 @@ pub(crate) fn naive_match(filter: &Filter, event: &Event) -> bool {
     let lower = |themes: &[String]| -> Vec<String> {
         themes.iter().map(|theme| theme.to_lowercase()).collect()
     };
+    let former = event.former.clone().unwrap_or_default();
+    let networks = [event.network.clone(), former.network];
     kinds
-        && any(&filter.networks, std::slice::from_ref(&event.network))
-        && any(&filter.members, &event.members)
-        && any(&filter.countries, &event.countries)
-        && any(&lower(&filter.themes), &lower(&event.themes))
+        && any(&filter.networks, &networks)
+        && any(&filter.members, &[event.members.clone(), former.members].concat())
+        && any(&filter.countries, &[event.countries.clone(), former.countries].concat())
+        && any(&lower(&filter.themes), &lower(&[event.themes.clone(), former.themes].concat()))
         && any(&filter.campaigns, std::slice::from_ref(&event.campaign))
 }
 

@@ -34,7 +34,7 @@ fn meta() -> CommitMeta {
             chain: Chain::from_bytes([5; 32]),
             identity: JournalId::from_bytes([6; 16]),
         }),
-        kept: None,
+        ..CommitMeta::default()
     }
 }
 
@@ -85,12 +85,17 @@ fn body_of(kind: EventKind) -> Body {
             };
             Body::Membership(Box::new(Membership::from_stored(membership).unwrap()))
         }
-        StatementPublished | StatementCorrected | StatementRetracted | StatementEffective => {
+        StatementPublished | StatementCorrected | StatementRetracted | StatementEffective
+        | StatementRedacted => {
+            let redacted = kind == StatementRedacted;
             let statement = hansa_proto::pb::feed::v1::Statement {
                 name: "statements/s".to_owned(),
                 kind: StatementKind::Declaration.to_pb(),
-                title: "Title".to_owned(),
+                title: if redacted { String::new() } else { "Title".to_owned() },
                 state: StatementState::Published.to_pb(),
+                redacted_position: if redacted { 5 } else { 0 },
+                legal_ground: if redacted { "A ground".to_owned() } else { String::new() },
+                content_sha256: if redacted { vec![9; 32].into() } else { Bytes::new() },
                 effective_threshold: if kind == StatementEffective { 8 } else { 0 },
                 effective: kind == StatementEffective,
                 ..Default::default()
@@ -168,6 +173,7 @@ fn commit_of(kind: EventKind) -> (Vec<pb::Event>, Draft) {
         themes: vec!["Housing".to_owned()],
         campaign: Some(CampaignId::from_id("c").unwrap()),
         occurred_at: Some("2018-09".parse().unwrap()),
+        former: Former::default(),
         body: body_of(kind),
     };
     let origin = Origin { principal: "anonymous", request_id: "request", registry_position: 4 };
@@ -189,6 +195,41 @@ fn every_kind_is_written_as_it_always_was() {
     assert_eq!(lines.collect::<String>(), GOLDEN);
 }
 
+/// A commit holds what is to stand in its place, however little it says and whenever that is.
+#[test]
+fn what_remains_of_a_commit_fits_in_its_place() {
+    for title in ["T", "A title that is longer than all that is added to it, so that no room is needed"] {
+        let mut events = commit_of(EventKind::StatementCorrected).0;
+        events.extend(commit_of(EventKind::StatementSigned).0);
+        events.extend(commit_of(EventKind::StatementPublished).0);
+        for event in &mut events {
+            if let Some(pb::event::Body::StatementBody(statement)) = &mut event.body {
+                statement.title = title.to_owned();
+            }
+        }
+        let draft = encode(identity(), SLOT, events.clone(), &meta());
+        let commit = Commit {
+            position: SLOT.position,
+            chain: Chain::from_bytes([0; 32]),
+            recorded_at_micros: SLOT.recorded_at_micros,
+            meta: draft.meta.clone(),
+            body: draft.body.clone(),
+        };
+        let mut decoded = decode(&commit).unwrap();
+        assert_eq!(decoded.events, events);
+        assert_eq!(erase(&mut decoded, |_| Ok::<_, Infallible>(u64::MAX)), Ok(true));
+        assert_eq!(erase(&mut decoded, |_| Ok::<_, Infallible>(u64::MAX)), Ok(false), "once");
+        let left = erasure(identity(), SLOT.position, decoded);
+        assert!(left.size() + ERASURE_BYTES <= draft.size());
+        assert!(!left.body.windows(title.len()).any(|window| window == title.as_bytes()) || title == "T");
+        let commit = Commit { meta: left.meta, body: left.body, ..commit };
+        let decoded = decode(&commit).unwrap();
+        assert_eq!(decoded.meta.answered, meta().answered, "the request is still answered");
+        assert_eq!(decoded.events[1], events[1], "what is no content stays");
+        assert_eq!(decoded.meta.told_bytes[&0], events[0].encoded_len() as u64);
+    }
+}
+
 #[test]
 fn what_was_written_is_read_back() {
     for kind in EventKind::ALL {
@@ -204,14 +245,14 @@ fn what_was_written_is_read_back() {
         assert_eq!((decoded.events, decoded.meta), (events, meta()));
     }
     let nothing = CommitMeta::default();
-    assert_eq!(decode_meta(&encode_meta(&nothing)), Ok(nothing));
+    assert_eq!(decode_meta(&encode_meta(&stored_meta(&nothing))), Ok(nothing));
     let followed = meta().followed.unwrap();
     assert_eq!(decode_followed(&encode_followed(followed)), Ok(followed));
 }
 
 #[test]
 fn what_is_not_ours_is_refused() {
-    let good = encode_meta(&meta());
+    let good = encode_meta(&stored_meta(&meta()));
     assert!(decode_meta(&[]).is_err());
     assert!(decode_meta(&[META_FORMAT + 1]).is_err());
     assert!(decode_meta(&good[..good.len() - 1]).is_err());

@@ -15,7 +15,7 @@ use hansa_proto::limits;
 
 use super::rules::{Checks, check_etag};
 use super::statement::{recorded, with_acting};
-use super::{Body, Decided, Joining, NewEvent, Rejection, Rule, State, Undecided, Unreadable};
+use super::{Body, Decided, Former, Joining, NewEvent, Rejection, Rule, State, Undecided, Unreadable};
 
 const KIND: &str = "hansa.feed.v1.Campaign";
 
@@ -306,6 +306,7 @@ fn participation_event(
         themes: themes.to_vec(),
         campaign: Some(campaign.id.clone()),
         occurred_at,
+        former: Former::default(),
         body: Body::Participation(participation),
     }
 }
@@ -353,6 +354,7 @@ pub(super) fn event(
         themes: context.themes.clone(),
         campaign: Some(campaign.id.clone()),
         occurred_at,
+        former: Former::default(),
         body: Body::Campaign(Box::new(campaign), participant_count),
     }
 }

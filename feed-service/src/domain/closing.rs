@@ -15,7 +15,7 @@ use hansa_proto::limits;
 use super::campaign::{Context, behind, event, touch};
 use super::registry::Known;
 use super::steering::{can_be_handed_over, handed_over};
-use super::{Decided, NetworkFacts, NewEvent, State, Undecided, Unreadable};
+use super::{Decided, Former, NetworkFacts, NewEvent, State, Undecided, Unreadable};
 
 /// Networks that merged one after the other, followed to the one that stands.
 const MERGERS: usize = 100;
@@ -69,6 +69,7 @@ fn closed(
     heir: Option<NetworkId>,
 ) -> Result<NewEvent, Unreadable> {
     let count = known.state.participant_count(&campaign.id)?;
+    let former = former(known, &campaign)?;
     let (kind, mut campaign) = match heir {
         Some(heir) => {
             let campaign = handed_over(campaign, slot, heir, network.ended_on);
@@ -78,7 +79,14 @@ fn closed(
     };
     touch(&mut campaign, slot);
     let context = context(known, &campaign)?;
-    Ok(event(kind, &context, network.ended_on, campaign, count))
+    Ok(event(kind, &context, network.ended_on, campaign, count).after(former))
+}
+
+/// What a campaign is found by, before it changes.
+fn former(known: &Known<'_>, campaign: &Campaign) -> Result<Former, Unreadable> {
+    let Context { countries, themes } = context(known, campaign)?;
+    let (network, members) = (campaign.network.clone(), behind(campaign));
+    Ok(Former { network, members, countries, themes })
 }
 
 fn ended(campaign: Campaign, network: &NetworkFacts) -> Campaign {

@@ -12,7 +12,7 @@ use hansa_proto::limits;
 use hansa_proto::registry::{ChangeKind, Member, Membership, Network, NetworkState, RelationKind};
 
 use super::{
-    Body, Decided, NetworkFacts, NewEvent, Rejection, State, Undecided, Unreadable, closing,
+    Body, Decided, Former, NetworkFacts, NewEvent, Rejection, State, Undecided, Unreadable, closing,
 };
 
 /// How far the registry is followed, and which registry it is.
@@ -31,6 +31,9 @@ pub(crate) struct Followed {
 pub(crate) struct RegistryCommit {
     /// Where it stands, and in which journal.
     pub(crate) place: Followed,
+    /// The identity under which the registry vouched for the history up to where it was followed, when
+    /// it has gone on under another since.
+    pub(crate) continues: Option<JournalId>,
     /// Who asked the registry for it.
     pub(crate) principal: String,
     /// The request that asked the registry for it; may be empty.
@@ -68,7 +71,8 @@ pub(super) fn record(
     commit: RegistryCommit,
 ) -> Result<Decided, Undecided> {
     let followed = state.followed()?;
-    if followed.is_some_and(|followed| followed.identity != commit.place.identity) {
+    let same = |identity| identity == commit.place.identity || Some(identity) == commit.continues;
+    if followed.is_some_and(|followed| !same(followed.identity)) {
         return Err(Rejection::RegistryForeign.into());
     }
     let last = followed.map_or(Position::ORIGIN, |followed| followed.position);
@@ -116,8 +120,9 @@ impl<'s> Known<'s> {
         let occurred_at = change.occurred_at;
         match change.resource {
             RegistryResource::Network(network, active_members) => {
+                let themes = self.themes(&network.id)?;
                 self.networks.insert(network.id.clone(), facts(&network));
-                Ok(NewEvent {
+                let event = NewEvent {
                     kind,
                     network: Some(network.id.clone()),
                     members: Vec::new(),
@@ -125,12 +130,15 @@ impl<'s> Known<'s> {
                     themes: network.themes.clone(),
                     campaign: None,
                     occurred_at,
+                    former: Former::default(),
                     body: Body::Network(network, active_members),
-                })
+                };
+                Ok(event.after(Former { themes, ..Former::default() }))
             }
             RegistryResource::Member(member) => {
+                let countries = self.country(&member.id)?.into_iter().collect();
                 self.members.insert(member.id.clone(), member.country);
-                Ok(NewEvent {
+                let event = NewEvent {
                     kind,
                     network: None,
                     members: vec![member.id.clone()],
@@ -138,8 +146,10 @@ impl<'s> Known<'s> {
                     themes: Vec::new(),
                     campaign: None,
                     occurred_at,
+                    former: Former::default(),
                     body: Body::Member(member),
-                })
+                };
+                Ok(event.after(Former { countries, ..Former::default() }))
             }
             RegistryResource::Membership(membership) => Ok(NewEvent {
                 kind,
@@ -149,6 +159,7 @@ impl<'s> Known<'s> {
                 members: vec![membership.id.member.clone()],
                 campaign: None,
                 occurred_at,
+                former: Former::default(),
                 body: Body::Membership(membership),
             }),
         }

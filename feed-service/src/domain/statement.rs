@@ -1,5 +1,5 @@
-//! Publishing, signing, correcting and retracting statements. Nothing is silently changed: a correction
-//! is a new statement, a withdrawal is an event.
+//! Publishing, signing, correcting, retracting and redacting statements. Nothing is silently changed: a
+//! correction is a new statement, a withdrawal and a redaction are events.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use hansa_proto::ids::{MemberId, StatementId};
 use hansa_proto::stored::Recorded;
 
 use super::rules::{Checks, check_etag};
-use super::{Body, Decided, NewEvent, Rejection, Rule, Signing, State, Undecided, Unreadable};
+use super::{Body, Decided, Former, NewEvent, Rejection, Rule, Signing, State, Undecided, Unreadable};
 
 const KIND: &str = "hansa.feed.v1.Statement";
 
@@ -148,6 +148,28 @@ pub(super) fn retract(
     Ok(Decided::events(vec![retracted]))
 }
 
+/// Erases the content of a statement, whatever state it is in. One that is redacted stays as it is.
+pub(super) fn redact(
+    state: &dyn State,
+    slot: Slot,
+    id: &StatementId,
+    legal_ground: String,
+    etag: &str,
+) -> Result<Decided, Undecided> {
+    let mut statement = existing(state, id)?;
+    check_etag(etag, statement.recorded.etag())?;
+    let (context, count) = (context(state, &statement)?, state.signature_count(id)?);
+    let redacted = |statement| event(EventKind::StatementRedacted, &context, None, statement, count);
+    if statement.state == StatementState::Redacted {
+        return Ok(Decided::unchanged(redacted(statement)));
+    }
+    statement.state = StatementState::Redacted;
+    statement.redacted_position = slot.position.get();
+    statement.legal_ground = legal_ground;
+    touch(&mut statement, slot);
+    Ok(Decided::events(vec![redacted(statement)]))
+}
+
 /// What an event about a statement takes from the registry.
 struct Context {
     countries: Vec<Country>,
@@ -274,6 +296,7 @@ fn signed_event(
         themes: themes.to_vec(),
         campaign: statement.campaign.clone(),
         occurred_at: signature.signed,
+        former: Former::default(),
         body: Body::Signature(signature),
     }
 }
@@ -293,6 +316,7 @@ fn event(
         themes: context.themes.clone(),
         campaign: statement.campaign.clone(),
         occurred_at,
+        former: Former::default(),
         body: Body::Statement(Box::new(statement), signature_count),
     }
 }

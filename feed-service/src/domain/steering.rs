@@ -6,11 +6,13 @@ use hansa_proto::feed::{Campaign, EventKind, Handover};
 use hansa_proto::ids::{CampaignId, MemberId, NetworkId};
 use hansa_proto::limits;
 
-use super::campaign::{behind, changed, check_runs, context, event, existing, touch, unchanged};
+use super::campaign::{
+    Context, behind, changed, check_runs, context, event, existing, touch, unchanged,
+};
 use super::rules::{Checks, check_etag};
-use super::{Decided, Rule, State, Undecided, Unreadable};
+use super::{Decided, Former, Rule, State, Undecided, Unreadable};
 
-/// Changes who leads a campaign that runs. The event is about those who led and those who lead.
+/// Changes who leads a campaign that runs.
 pub(super) fn change_leads(
     state: &dyn State,
     slot: Slot,
@@ -29,18 +31,21 @@ pub(super) fn change_leads(
     }
     checks.finish()?;
 
+    let former = former(state, &campaign)?;
     let before = std::mem::replace(&mut campaign.leads, leads);
     let count = count_beside(state, &campaign, &before)?;
     touch(&mut campaign, slot);
-    let mut context = context(state, &campaign)?;
-    let mut members = behind(&campaign);
-    let led: Vec<_> = before.into_iter().filter(|lead| !members.contains(lead)).collect();
-    members.extend(led);
-    context.countries = Checks::new(state).members(&members)?;
+    let context = context(state, &campaign)?;
     let kind = EventKind::CampaignLeadsChanged;
-    let mut event = event(kind, &context, occurred_at, campaign, count);
-    event.members = members;
+    let event = event(kind, &context, occurred_at, campaign, count).after(former);
     Ok(Decided::events(vec![event]))
+}
+
+/// What a campaign is found by, before it changes.
+fn former(state: &dyn State, campaign: &Campaign) -> Result<Former, Unreadable> {
+    let Context { countries, themes } = context(state, campaign)?;
+    let (network, members) = (campaign.network.clone(), behind(campaign));
+    Ok(Former { network, members, countries, themes })
 }
 
 /// How many take part beside the leads, once others lead.
@@ -85,8 +90,11 @@ pub(super) fn hand_over(
     if !to_another {
         return unchanged(state, EventKind::CampaignHandedOver, campaign);
     }
+    let former = former(state, &campaign)?;
     let campaign = handed_over(campaign, slot, network, occurred_at);
-    changed(state, slot, EventKind::CampaignHandedOver, occurred_at, campaign)
+    let decided = changed(state, slot, EventKind::CampaignHandedOver, occurred_at, campaign)?;
+    let events = decided.events.into_iter().map(|event| event.after(former.clone())).collect();
+    Ok(Decided { events, ..decided })
 }
 
 /// Whether there is room to remember one network more.

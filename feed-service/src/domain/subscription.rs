@@ -4,6 +4,7 @@
 use hansa_journal::Slot;
 use hansa_proto::feed::{Cursor, Subscription};
 use hansa_proto::ids::SubscriptionId;
+use hansa_proto::limits;
 
 use super::{Decided, Rejection, State, Undecided};
 
@@ -18,7 +19,7 @@ pub(crate) enum Kept {
     Deleted(SubscriptionId),
 }
 
-/// Keeps a subscription under a name that is not taken.
+/// Keeps a subscription under a name that is not taken, unless there are too many.
 pub(super) fn create(
     state: &dyn State,
     slot: Slot,
@@ -27,6 +28,9 @@ pub(super) fn create(
     if state.subscription(&subscription.id)?.is_some() {
         let name = subscription.id.to_string();
         return Err(Rejection::AlreadyExists { kind: KIND, name }.into());
+    }
+    if state.subscription_count()? >= limits::SUBSCRIPTIONS {
+        return Err(Rejection::TooManySubscriptions { limit: limits::SUBSCRIPTIONS }.into());
     }
     let made = Subscription {
         committed_at_micros: 0,

@@ -13,6 +13,7 @@ use super::*;
 
 mod closing;
 mod effect;
+mod former;
 mod steering;
 
 /// A state as plain maps.
@@ -76,6 +77,9 @@ impl State for Facts {
     }
     fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Unreadable> {
         Ok(self.subscriptions.get(id.id()).cloned())
+    }
+    fn subscription_count(&self) -> Result<usize, Unreadable> {
+        Ok(self.subscriptions.len())
     }
     fn running_campaigns(
         &self,
@@ -180,6 +184,9 @@ fn statement(id: &str) -> Statement {
         effective: true,
         readings: Vec::new(),
         further_targets: Vec::new(),
+        redacted_position: 0,
+        legal_ground: String::new(),
+        content_sha256: None,
         recorded: Recorded { created_position: 4, updated_position: 4, ..Default::default() },
     }
 }
@@ -471,6 +478,7 @@ fn registry_commit(position: u64, identity: u8) -> Command {
             chain: Chain::from_bytes([position as u8; 32]),
             identity: JournalId::from_bytes([identity; 16]),
         },
+        continues: None,
         principal: "registrar".to_owned(),
         request_id: String::new(),
         changes: Vec::new(),

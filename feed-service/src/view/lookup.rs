@@ -13,6 +13,7 @@ use hansa_proto::violation::Violations;
 use hansa_view::{Keys, ViewError};
 use prost::Message;
 
+use super::index::Place;
 use super::{CauseRow, MemberRow, NetworkRow, RequestRow, keys};
 use crate::codec;
 use crate::domain::{Followed, MemberFacts, NetworkFacts, State, Unreadable};
@@ -74,7 +75,31 @@ impl<K: Keys> Lookup<'_, K> {
         state.map(Some).ok_or_else(|| damaged("a membership has an unknown state"))
     }
 
-    /// A statement as callers see it.
+    /// Where the content of a statement was told, oldest first.
+    pub(crate) fn told_at(&self, id: &StatementId) -> Result<Vec<Place>, ViewError> {
+        let prefix = keys::told(id);
+        let place = |(key, _): (Vec<u8>, Vec<u8>)| {
+            let (position, index) = key.get(prefix.len()..)?.split_first_chunk()?;
+            let index = index.try_into().ok().map(u32::from_be_bytes)?;
+            Some(Place { position: u64::from_be_bytes(*position), index })
+        };
+        let places = self.0.scan(prefix.as_bytes(), None, usize::MAX)?.into_iter().map(place);
+        let places: Option<Vec<Place>> = places.collect();
+        places.ok_or_else(|| damaged("a place has a wrong length"))
+    }
+
+    /// All statements that are redacted.
+    pub(crate) fn redacted(&self) -> Result<Vec<StatementId>, ViewError> {
+        let prefix = keys::REDACTED;
+        let entries = self.0.scan(prefix.as_bytes(), None, usize::MAX)?;
+        let id = |(key, _): (Vec<u8>, Vec<u8>)| {
+            let id = std::str::from_utf8(&key[prefix.len()..]).map_err(damaged)?;
+            StatementId::from_id(id).map_err(damaged)
+        };
+        entries.into_iter().map(id).collect()
+    }
+
+    /// A statement as callers see it, but for its content.
     pub(crate) fn statement_message(
         &self,
         id: &StatementId,
@@ -210,7 +235,8 @@ impl<K: Keys> Lookup<'_, K> {
         codec::decode_followed(&bytes).map(Some).map_err(damaged)
     }
 
-    /// Statements by name: all, those a network issued, or those a member issued or signed.
+    /// Statements by name, without their content: all, those a network issued, or those a member issued
+    /// or signed.
     pub(crate) fn statements(
         &self,
         network: Option<&NetworkId>,
@@ -379,6 +405,11 @@ impl<K: Keys> State for Lookup<'_, K> {
 
     fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Unreadable> {
         self.named(id).map_err(unreadable)
+    }
+
+    fn subscription_count(&self) -> Result<usize, Unreadable> {
+        let rows = self.0.scan(keys::SUBSCRIPTIONS.as_bytes(), None, limits::SUBSCRIPTIONS);
+        Ok(rows.map_err(unreadable)?.len())
     }
 
     fn followed(&self) -> Result<Option<Followed>, Unreadable> {

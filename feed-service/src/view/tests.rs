@@ -2,6 +2,7 @@
 //! events and filters, in both directions, from any start and however it is interrupted.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hansa_journal::{Chain, JournalId, Position};
@@ -25,16 +26,29 @@ fn an_event() -> impl Strategy<Value = pb::Event> {
         vec(prop::sample::select(vec!["ES", "FR", "BR"]), 0..2),
         vec("[xyXY]", 0..3),
         prop::option::weighted(0.3, "[ab]"),
+        prop::option::weighted(0.3, a_former()),
     )
-        .prop_map(|(kind, network, members, countries, themes, campaign)| pb::Event {
+        .prop_map(|(kind, network, members, countries, themes, campaign, former)| pb::Event {
             kind: kind.to_pb(),
             network: network.map(|id| format!("networks/{id}")).unwrap_or_default(),
             members: members.iter().map(|id| format!("members/{id}")).collect(),
             countries: countries.into_iter().map(str::to_owned).collect(),
             themes,
             campaign: campaign.map(|id| format!("campaigns/{id}")).unwrap_or_default(),
+            former,
             ..Default::default()
         })
+}
+
+fn a_former() -> impl Strategy<Value = pb::Former> {
+    (prop::option::of("[ab]"), vec("[abcd]", 0..2), vec("[xyX]", 0..2)).prop_map(
+        |(network, members, themes)| pb::Former {
+            network: network.map(|id| format!("networks/{id}")).unwrap_or_default(),
+            members: members.iter().map(|id| format!("members/{id}")).collect(),
+            countries: Vec::new(),
+            themes,
+        },
+    )
 }
 
 /// Commits of no, one or several events, more in all than a block holds.
@@ -77,7 +91,7 @@ fn folded(
         for (index, event) in (0..).zip(&mut events) {
             (event.position, event.index) = (position, index);
         }
-        index::add(&mut staging, &events).unwrap();
+        index::add(&mut staging, &events, &BTreeMap::new()).unwrap();
         staging.keep();
         last = Position::new(position);
         if position % 7 == 0 {
@@ -209,7 +223,7 @@ fn an_event_writes_few_keys() {
         themes: vec!["Housing".to_owned(), "housing".to_owned(), "Water".to_owned()],
         ..Default::default()
     };
-    index::add(&mut staging, std::slice::from_ref(&joined)).unwrap();
+    index::add(&mut staging, std::slice::from_ref(&joined), &BTreeMap::new()).unwrap();
     let written = staging.scan(b"i", None, usize::MAX).unwrap();
     // Kind, network, member, country, two themes; the place; the count.
     assert_eq!(written.len(), 8, "{written:?}");

@@ -55,12 +55,15 @@ fn campaign_of(event: &NewEvent) -> (&Campaign, i64) {
 }
 
 #[test]
-fn an_event_about_new_leads_is_about_the_old_ones_too() {
+fn an_event_about_new_leads_tells_who_led_before() {
     // `b` takes part; as a lead it is no longer counted, and `a` takes no part.
     let event = only_event(&state(), change_leads("c", &["b"], "4"));
     assert_eq!(event.kind, EventKind::CampaignLeadsChanged);
-    assert_eq!(event.members, [member_id("b"), member_id("a")]);
-    assert_eq!(event.countries, [Country::parse("ES").unwrap()]);
+    assert_eq!(event.members, [member_id("b")]);
+    assert_eq!(event.former.members, [member_id("a")]);
+    assert_eq!(event.former.network, None, "it stays with its network");
+    let countries = [event.countries.clone(), event.former.countries.clone()].concat();
+    assert_eq!(countries, [Country::parse("ES").unwrap()]);
     let (campaign, count) = campaign_of(&event);
     assert_eq!((campaign.leads.as_slice(), count), ([member_id("b")].as_slice(), 0));
 
@@ -70,7 +73,7 @@ fn an_event_about_new_leads_is_about_the_old_ones_too() {
     led_by_b.taking_part.insert(("c", "b"));
     // This state counts leads that take part, so the one that leads no more comes on top.
     let event = only_event(&led_by_b, change_leads("c", &[], ""));
-    assert_eq!(event.members, [member_id("b")]);
+    assert_eq!((&event.members[..], &event.former.members[..]), (&[][..], &[member_id("b")][..]));
     assert_eq!(campaign_of(&event).1, 2);
 }
 
@@ -112,6 +115,8 @@ fn a_handover_is_remembered_and_nobody_acts_for_the_network_yet() {
     let event = only_event(&state, hand_over("c", "other", "4"));
     assert_eq!(event.kind, EventKind::CampaignHandedOver);
     assert_eq!(event.network, Some(network_id("other")));
+    assert_eq!(event.former.network, Some(network_id("n")));
+    assert_eq!(event.former.members, [] as [hansa_proto::ids::MemberId; 0], "`a` still leads it");
     let (campaign, count) = campaign_of(&event);
     assert_eq!((&campaign.acting_member, count), (&None, 1));
     let [handover] = campaign.handovers.as_slice() else { panic!("{campaign:?}") };
