@@ -4,21 +4,36 @@
 //! path, and whatever is wrong with a view (missing, another format, another journal, damaged) has one
 //! answer: empty it and let the writer replay.
 //!
-//! * One tree. `settle` writes all keys of a batch, the position and the chain value in **one** sled
-//!   batch: after a crash the view stands at some position, never between two.
+//! * What is settled is in memory first, and written to sled in bulk, in the order of keys, by a thread of
+//!   its own: see `keeper.rs`. After a crash the view stands at an earlier position, never between two,
+//!   and the writer replays the rest.
 //! * Readers hold a lock that `settle` takes for writing: a read of several keys never sees half a
 //!   commit.
-//! * Keys never begin with a zero byte: that one is the view's own.
 //!
 //! | file | answers |
 //! | --- | --- |
-//! | `store.rs` | how a view is opened, emptied and read |
+//! | `store.rs`, `mark.rs` | how a view is opened, emptied and read |
 //! | `frozen.rs` | how a state holds still while the view moves on |
 //! | `staging.rs` | what the writer decides against before it is durable |
+//! | `state.rs`, `merge.rs` | what there is: two layers and some runs, as one |
+//! | `layer.rs` | what was settled and is only in memory |
+//! | `run.rs`, `block.rs`, `filter.rs` | what is in sled, and how it is found there |
+//! | `keeper.rs` | when layers become runs, and runs become one |
 
+mod block;
+mod filter;
 mod frozen;
+mod keeper;
+mod layer;
+mod mark;
+mod merge;
+mod run;
 mod staging;
+mod state;
 mod store;
+
+#[cfg(test)]
+mod tests;
 
 pub use frozen::{FROZEN_BYTES, Frozen, FrozenError, FrozenView};
 pub use staging::Staging;

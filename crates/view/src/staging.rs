@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use hansa_journal::{Chain, Position};
 
+use crate::layer::Changes;
 use crate::{Entry, Keys, View, ViewError};
-
-/// Keys to write; `None` deletes.
-pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// A view with changes that are not durable yet.
 pub struct Staging {
@@ -56,12 +54,12 @@ impl Staging {
     /// Writes the batch, which is durable in the journal up to `position`, to the view.
     pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
         debug_assert!(self.command.is_empty(), "a command was neither kept nor undone");
-        self.view.settle(std::mem::take(&mut self.batch).into_iter(), position, chain)
+        self.view.settle(std::mem::take(&mut self.batch), position, chain)
     }
 
     /// Where the view itself stands.
     pub fn applied(&self) -> Result<(Position, Chain), ViewError> {
-        self.view.mark()
+        Ok(self.view.mark())
     }
 
     /// Empties the view, and forgets what was staged.

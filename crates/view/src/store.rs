@@ -6,24 +6,35 @@ use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 
 use hansa_journal::{Chain, JournalId, Position};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::Semaphore;
 
 use crate::frozen::{Aside, Frozen};
+use crate::keeper::{self, Bell};
+use crate::layer::{Changes, Layer};
+use crate::mark::{self, Mark};
+use crate::run::{Facts, Run};
+use crate::state::State;
 use crate::{Entry, Keys};
 
-/// The view's own key: format, identity, position, chain. No other key begins with a zero byte.
-const MARK: &[u8] = b"\0mark";
-const MARK_LENGTH: usize = 1 + 16 + 8 + 32;
+/// sled's own key for where the runs lead to; see `mark.rs`.
+const MARK: &[u8] = b"\0runs";
 
 /// Left in the directory when the view failed, so that the next opening rebuilds it.
 const CONDEMNED: &str = "condemned";
 
-/// More concurrent reads than this would starve the writer of sled's page locks.
+/// More concurrent reads than this would starve the writer.
 const CONCURRENT_QUERIES: usize = 4;
+
+/// A layer of so many bytes is written as a run.
+const LAYER_BYTES: usize = if cfg!(test) { 512 } else { 48 * 1024 * 1024 };
+/// What is settled while a layer is written waits beyond this.
+const WAITING_BYTES: usize = 2 * LAYER_BYTES;
 
 /// Large segments keep big nodes out of sled's separate, never synced files.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
@@ -33,12 +44,24 @@ const FLUSH_EVERY_MS: u64 = 500;
 
 /// A view of a journal.
 pub struct View {
+    held: Arc<Held>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+/// What a view and its keeper share.
+pub(crate) struct Held {
     directory: PathBuf,
     format: u8,
     identity: JournalId,
     // Never cloned: dropping the view must release the directory.
-    tree: sled::Db,
-    settling: RwLock<()>,
+    pub(crate) tree: sled::Db,
+    pub(crate) state: RwLock<State>,
+    /// What the mark in sled says.
+    stored: Mutex<(Position, Chain)>,
+    pub(crate) bell: Bell,
+    /// Held while runs are written.
+    pub(crate) working: Mutex<()>,
+    condemned: AtomicBool,
     queries: Arc<Semaphore>,
     /// States that hold still, as long as somebody reads them.
     frozen: Mutex<Vec<Weak<Aside>>>,
@@ -113,7 +136,7 @@ impl View {
         }
         let fresh = !directory.join("db").exists();
         remove_half_written_snapshots(directory).map_err(|error| error.to_string())?;
-        let tree = guarded(|| {
+        let open = || {
             sled::Config::new()
                 .path(directory)
                 .mode(sled::Mode::LowSpace)
@@ -121,21 +144,30 @@ impl View {
                 .cache_capacity(CACHE_BYTES)
                 .flush_every_ms(Some(FLUSH_EVERY_MS))
                 .open()
-        })
-        .map_err(|error| describe(&error))?;
-        let view = View {
+                .map_err(ViewError::Storage)
+        };
+        let tree = guarded(open).map_err(|error| describe(&error))?;
+        let opened = guarded(|| match fresh {
+            true => Ok((State::new(origin(identity), Vec::new()), Vec::new())),
+            false => stored(&tree, format, identity),
+        });
+        let (state, unfinished) = opened.map_err(|error| describe(&error))?;
+        let held = Arc::new(Held {
             directory: directory.to_owned(),
             format,
             identity,
             tree,
-            settling: RwLock::new(()),
+            stored: Mutex::new(state.mark()),
+            state: RwLock::new(state),
+            bell: Bell::default(),
+            working: Mutex::default(),
+            condemned: AtomicBool::new(false),
             queries: Arc::new(Semaphore::new(CONCURRENT_QUERIES)),
             frozen: Mutex::default(),
-        };
-        if !fresh {
-            view.mark().map_err(|error| describe(&error))?;
-        }
-        Ok(view)
+        });
+        let keeper = keeper::start(Arc::clone(&held), unfinished);
+        let keeper = Some(keeper.map_err(|error| error.to_string())?);
+        Ok(View { held, keeper })
     }
 
     /// Reads several keys of one state. Blocks: the caller is on a thread that may.
@@ -143,9 +175,7 @@ impl View {
         &self,
         look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError>,
     ) -> Result<R, ViewError> {
-        let _settled = self.settling.read();
-        let found = look(&ReadView { view: self, applied: self.mark()?.0 });
-        found.inspect_err(|error| self.condemn(error))
+        self.held.look(self.held.state.read(), look)
     }
 
     /// Like [`View::read`], from an async task: on a blocking thread, few at a time.
@@ -153,7 +183,7 @@ impl View {
         self: &Arc<Self>,
         look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError> + Send + 'static,
     ) -> Result<R, ViewError> {
-        let turn = Arc::clone(&self.queries).acquire_owned().await;
+        let turn = Arc::clone(&self.held.queries).acquire_owned().await;
         let view = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -163,19 +193,93 @@ impl View {
         .unwrap_or_else(|error| Err(ViewError::Damaged(error.to_string())))
     }
 
+    /// Like [`View::query`], for a look at a few keys: on this very thread, unless the view is being
+    /// written to at this moment. To hand it to another thread would cost more than the look.
+    pub async fn glance<R: Send + 'static>(
+        self: &Arc<Self>,
+        look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError> + Send + 'static,
+    ) -> Result<R, ViewError> {
+        if let Some(state) = self.held.state.try_read() {
+            return self.held.look(state, look);
+        }
+        self.query(look).await
+    }
+
     /// The keys under some prefixes as they are now, to be read while the view moves on. Blocks
     /// shortly: the caller is on a thread that may.
     pub fn freeze(self: &Arc<Self>, prefixes: &[&[u8]]) -> Result<Frozen, ViewError> {
         let aside = Arc::new(Aside::new(prefixes));
         // Nothing settles between the position and the first key kept aside.
-        let _settled = self.settling.read();
-        let position = self.mark()?.0;
-        self.frozen.lock().push(Arc::downgrade(&aside));
+        let state = self.held.state.read();
+        let position = state.mark().0;
+        self.held.frozen.lock().push(Arc::downgrade(&aside));
+        drop(state);
         Ok(Frozen::new(Arc::clone(self), aside, position))
     }
 
+    /// Position and chain value it stands at.
+    pub(crate) fn mark(&self) -> (Position, Chain) {
+        self.held.state.read().mark()
+    }
+
+    /// Takes in a batch together with where it leads to.
+    pub(crate) fn settle(
+        &self,
+        staged: Changes,
+        position: Position,
+        chain: Chain,
+    ) -> Result<(), ViewError> {
+        let held = &self.held;
+        if held.is_full() && !held.bell.wait_until(|| !held.is_full()) {
+            return Err(ViewError::Damaged("it is kept no more".to_owned()));
+        }
+        let mut state = held.state.write();
+        held.keep_aside(&state, &staged)?;
+        state.young.take(staged, (position, chain));
+        drop(state);
+        held.turn_over(LAYER_BYTES);
+        Ok(())
+    }
+
+    /// Empties it: it stands at the origin of its journal.
+    pub(crate) fn reset(&self) -> Result<(), ViewError> {
+        let held = &self.held;
+        let _working = held.working.lock();
+        let mut state = held.state.write();
+        for aside in held.frozen.lock().iter().filter_map(Weak::upgrade) {
+            aside.lose();
+        }
+        held.watched(|| held.tree.clear().map_err(ViewError::Storage))?;
+        held.set_mark(origin(held.identity), &[])?;
+        *state = State::new(origin(held.identity), Vec::new());
+        Ok(())
+    }
+
+    /// Has the view rebuilt at its next opening: it is in doubt.
+    pub fn condemn(&self, reason: &dyn fmt::Display) {
+        self.held.condemn(reason);
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper::stop(&self.held, keeper);
+        }
+    }
+}
+
+impl Held {
+    fn look<R>(
+        &self,
+        state: RwLockReadGuard<'_, State>,
+        look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError>,
+    ) -> Result<R, ViewError> {
+        look(&ReadView { held: self, state: &state }).inspect_err(|error| self.condemn(error))
+    }
+
     /// Keeps aside, for the states that hold still, what a batch overwrites.
-    fn keep_aside<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Result<(), ViewError> {
+    fn keep_aside(&self, state: &State, staged: &Changes) -> Result<(), ViewError> {
         let frozen: Vec<Arc<Aside>> = {
             let mut frozen = self.frozen.lock();
             frozen.retain(|aside| aside.strong_count() > 0);
@@ -184,83 +288,63 @@ impl View {
         if frozen.is_empty() {
             return Ok(());
         }
-        for key in keys {
+        for key in staged.keys() {
             for aside in &frozen {
-                aside.keep(key, || self.get(key))?;
+                aside.keep(key, || self.watched(|| state.get(&self.tree, key)))?;
             }
         }
         Ok(())
     }
 
-    /// Position and chain value it stands at.
-    pub(crate) fn mark(&self) -> Result<(Position, Chain), ViewError> {
-        let stored = self.get(MARK)?.ok_or_else(|| ViewError::Damaged("no mark".to_owned()))?;
-        decode_mark(&stored, self.format, self.identity)
+    /// Has the youngest layer written when it has so many bytes and no other one is being written.
+    pub(crate) fn turn_over(&self, bytes: usize) {
+        let mut state = self.state.write();
+        if state.young.bytes < bytes || state.old.is_some() {
+            return;
+        }
+        let next = Layer::new(state.mark());
+        state.old = Some(Arc::new(std::mem::replace(&mut state.young, next)));
+        drop(state);
+        self.bell.ring();
     }
 
-    fn scan_back(
-        &self,
-        prefix: &[u8],
-        before: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, ViewError> {
-        let past = past(prefix);
-        let end = match (before, &past) {
-            (Some(before), _) if before.starts_with(prefix) => Bound::Excluded(before),
-            (Some(before), _) if before < prefix => return Ok(Vec::new()),
-            (_, Some(past)) => Bound::Excluded(past.as_slice()),
-            (_, None) => Bound::Unbounded,
-        };
-        self.watched(|| {
-            self.tree
-                .range::<&[u8], _>((Bound::Included(prefix), end))
-                .rev()
-                .take(limit)
-                .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
-                .collect()
-        })
+    fn is_full(&self) -> bool {
+        let state = self.state.read();
+        state.young.bytes >= WAITING_BYTES && state.old.is_some()
     }
 
-    /// Writes a batch together with where it leads to.
-    pub(crate) fn settle(
+    /// Where the runs lead to.
+    pub(crate) fn stored(&self) -> (Position, Chain) {
+        *self.stored.lock()
+    }
+
+    /// Says in sled which runs there are, and where they lead to.
+    pub(crate) fn set_mark(
         &self,
-        staged: impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)>,
-        position: Position,
-        chain: Chain,
+        (position, chain): (Position, Chain),
+        runs: &[Facts],
     ) -> Result<(), ViewError> {
-        let staged: Vec<(Vec<u8>, Option<Vec<u8>>)> = staged.collect();
-        let _settling = self.settling.write();
-        self.keep_aside(staged.iter().map(|(key, _)| key.as_slice()))?;
-        let mut batch = sled::Batch::default();
-        for (key, value) in staged {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        batch.insert(MARK, encode_mark(self.format, self.identity, position, chain));
-        self.watched(|| self.tree.apply_batch(batch))
-    }
-
-    /// Empties it: it stands at the origin of its journal.
-    pub(crate) fn reset(&self) -> Result<(), ViewError> {
-        let _settling = self.settling.write();
-        for aside in self.frozen.lock().iter().filter_map(Weak::upgrade) {
-            aside.lose();
-        }
-        self.watched(|| self.tree.clear())?;
-        let mark =
-            encode_mark(self.format, self.identity, Position::ORIGIN, Chain::origin(self.identity));
-        self.watched(|| self.tree.insert(MARK, mark)).map(drop)
+        let mark = Mark { position, chain, runs: runs.to_vec() };
+        let bytes = mark.encoded(self.format, self.identity);
+        self.watched(|| self.tree.insert(MARK, bytes).map_err(ViewError::Storage))?;
+        *self.stored.lock() = (position, chain);
+        Ok(())
     }
 
     /// Runs an operation of sled; whatever goes wrong in it condemns the view.
-    fn watched<R>(&self, operation: impl FnOnce() -> sled::Result<R>) -> Result<R, ViewError> {
+    pub(crate) fn watched<R>(
+        &self,
+        operation: impl FnOnce() -> Result<R, ViewError>,
+    ) -> Result<R, ViewError> {
         guarded(operation).inspect_err(|error| self.condemn(error))
     }
 
-    /// Has the view rebuilt at its next opening: it is in doubt.
-    pub fn condemn(&self, reason: &dyn fmt::Display) {
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Acquire)
+    }
+
+    fn condemn(&self, reason: &dyn fmt::Display) {
+        self.condemned.store(true, Ordering::Release);
         tracing::error!(directory = %self.directory.display(), %reason, "the view is in doubt");
         // Best effort: without the mark the next opening finds the damage itself, or not.
         if let Err(error) = fs::write(self.directory.join(CONDEMNED), b"") {
@@ -269,9 +353,75 @@ impl View {
     }
 }
 
+fn origin(identity: JournalId) -> (Position, Chain) {
+    (Position::ORIGIN, Chain::origin(identity))
+}
+
+/// The state sled holds, and the runs in it that were not finished.
+fn stored(
+    tree: &sled::Tree,
+    format: u8,
+    identity: JournalId,
+) -> Result<(State, Vec<u32>), ViewError> {
+    let stored = tree.get(MARK).map_err(ViewError::Storage)?;
+    let stored = stored.ok_or_else(|| ViewError::Damaged("no mark".to_owned()))?;
+    let Mark { position, chain, runs } = mark::decoded(&stored, format, identity)?;
+    let mut unfinished = Run::all(tree)?;
+    unfinished.retain(|id| !runs.iter().any(|run| run.id == *id));
+    let open = |facts: Facts| Run::open(tree, facts).map(Arc::new);
+    let runs = runs.into_iter().map(open).collect::<Result<_, _>>()?;
+    Ok((State::new((position, chain), runs), unfinished))
+}
+
 impl Keys for View {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        self.watched(|| self.tree.get(key)).map(|value| value.map(|value| value.to_vec()))
+        let state = self.held.state.read();
+        ReadView { held: &self.held, state: &state }.get(key)
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        let state = self.held.state.read();
+        ReadView { held: &self.held, state: &state }.scan(prefix, after, limit)
+    }
+}
+
+/// A state of the view that holds still.
+pub struct ReadView<'v> {
+    held: &'v Held,
+    state: &'v State,
+}
+
+impl ReadView<'_> {
+    /// Position the view stands at.
+    pub fn applied(&self) -> Position {
+        self.state.mark().0
+    }
+
+    /// Keys that begin with `prefix`, descending, those before `before` (exclusive), at most `limit`.
+    pub fn scan_back(
+        &self,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        let past = past(prefix);
+        let end = match before {
+            Some(before) if before.starts_with(prefix) => Some(before),
+            Some(before) if before < prefix => return Ok(Vec::new()),
+            _ => past.as_deref(),
+        };
+        self.held.watched(|| self.state.scan_back(&self.held.tree, prefix, end, limit))
+    }
+}
+
+impl Keys for ReadView<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+        self.held.watched(|| self.state.get(&self.held.tree, key))
     }
 
     fn scan(
@@ -284,55 +434,7 @@ impl Keys for View {
             Some(after) if after >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),
         };
-        self.watched(|| {
-            self.tree
-                .range::<&[u8], _>((start, Bound::Unbounded))
-                .take_while(|entry| match entry {
-                    Ok((key, _)) => key.starts_with(prefix),
-                    Err(_) => true,
-                })
-                .take(limit)
-                .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
-                .collect()
-        })
-    }
-}
-
-/// A state of the view that holds still.
-pub struct ReadView<'v> {
-    view: &'v View,
-    applied: Position,
-}
-
-impl ReadView<'_> {
-    /// Position the view stands at.
-    pub fn applied(&self) -> Position {
-        self.applied
-    }
-
-    /// Keys that begin with `prefix`, descending, those before `before` (exclusive), at most `limit`.
-    pub fn scan_back(
-        &self,
-        prefix: &[u8],
-        before: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, ViewError> {
-        self.view.scan_back(prefix, before, limit)
-    }
-}
-
-impl Keys for ReadView<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        self.view.get(key)
-    }
-
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, ViewError> {
-        self.view.scan(prefix, after, limit)
+        self.held.watched(|| self.state.scan(&self.held.tree, prefix, start, limit))
     }
 }
 
@@ -345,9 +447,9 @@ fn past(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// sled panics on some damaged files.
-fn guarded<R>(operation: impl FnOnce() -> sled::Result<R>) -> Result<R, ViewError> {
+fn guarded<R>(operation: impl FnOnce() -> Result<R, ViewError>) -> Result<R, ViewError> {
     match catch_unwind(AssertUnwindSafe(operation)) {
-        Ok(result) => result.map_err(ViewError::Storage),
+        Ok(result) => result,
         Err(panic) => {
             let text = panic
                 .downcast_ref::<String>()
@@ -394,35 +496,6 @@ fn remove(directory: &Path) -> Result<(), ViewError> {
     }
 }
 
-fn encode_mark(format: u8, identity: JournalId, position: Position, chain: Chain) -> Vec<u8> {
-    let mut mark = Vec::with_capacity(MARK_LENGTH);
-    mark.push(format);
-    mark.extend_from_slice(identity.as_bytes());
-    mark.extend_from_slice(&position.get().to_be_bytes());
-    mark.extend_from_slice(chain.as_bytes());
-    mark
-}
-
-fn decode_mark(
-    stored: &[u8],
-    format: u8,
-    identity: JournalId,
-) -> Result<(Position, Chain), ViewError> {
-    let damaged = |what: &str| ViewError::Damaged(what.to_owned());
-    let stored: &[u8; MARK_LENGTH] =
-        stored.try_into().map_err(|_| damaged("its mark has another length"))?;
-    if stored[0] != format {
-        return Err(damaged("it has another format"));
-    }
-    if &stored[1..17] != identity.as_bytes() {
-        return Err(damaged("it belongs to another journal"));
-    }
-    let (position, chain) = stored[17..].split_at(8);
-    let position = u64::from_be_bytes(position.try_into().expect("eight bytes"));
-    let chain: [u8; 32] = chain.try_into().expect("thirty-two bytes");
-    Ok((Position::new(position), Chain::from_bytes(chain)))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -450,7 +523,7 @@ mod tests {
         let stand = filled(directory.path());
         let (view, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
         assert_eq!(opening, Opening::Kept);
-        assert_eq!(view.mark().unwrap(), stand);
+        assert_eq!(view.mark(), stand);
         assert_eq!(view.get(b"a/1").unwrap().unwrap(), b"one");
     }
 
@@ -458,12 +531,16 @@ mod tests {
     fn scans_backwards_within_a_prefix() {
         let directory = tempfile::tempdir().unwrap();
         let (view, _) = View::open(directory.path(), 1, identity(7)).unwrap();
+        let view = Arc::new(view);
+        let mut staging = Staging::new(Arc::clone(&view));
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
-            view.tree.insert(key, b"v").unwrap();
+            staging.put(key.into(), b"v".to_vec());
         }
-        view.tree.insert([0xff, 0xff], b"v").unwrap();
+        staging.put(vec![0xff, 0xff], b"v".to_vec());
+        staging.keep();
+        staging.settle(Position::new(1), Chain::from_bytes([9; 32])).unwrap();
         let scan = |prefix: &[u8], before: Option<&[u8]>, limit| -> Vec<Vec<u8>> {
-            let found = view.scan_back(prefix, before, limit).unwrap();
+            let found = view.read(|keys| keys.scan_back(prefix, before, limit)).unwrap();
             found.into_iter().map(|(key, _)| key).collect()
         };
         assert_eq!(scan(b"b/", None, 9), [b"b/3", b"b/2", b"b/1"]);
@@ -481,7 +558,7 @@ mod tests {
             filled(directory.path());
             let (view, opening) = View::open(directory.path(), format, identity(journal)).unwrap();
             assert!(matches!(opening, Opening::Rebuilt { .. }), "{opening:?}");
-            assert_eq!(view.mark().unwrap().0, Position::ORIGIN);
+            assert_eq!(view.mark().0, Position::ORIGIN);
             assert_eq!(view.get(b"a/1").unwrap(), None);
         }
     }
@@ -495,7 +572,7 @@ mod tests {
         fs::write(&log, vec![0; fs::metadata(&log).unwrap().len() as usize]).unwrap();
         let (view, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
         assert!(matches!(opening, Opening::Rebuilt { .. }), "{opening:?}");
-        assert_eq!(view.mark().unwrap().0, Position::ORIGIN);
+        assert_eq!(view.mark().0, Position::ORIGIN);
     }
 
     #[test]
@@ -527,6 +604,6 @@ mod tests {
         fs::write(directory.path().join("snap.0000000000000000.generating"), b"half").unwrap();
         let (view, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
         assert_eq!(opening, Opening::Kept);
-        assert_eq!(view.mark().unwrap(), stand);
+        assert_eq!(view.mark(), stand);
     }
 }

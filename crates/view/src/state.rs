@@ -1,0 +1,110 @@
+//! What a view holds: two layers in memory, and runs.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use hansa_journal::{Chain, Position};
+use sled::Tree;
+
+use crate::filter::Hash;
+use crate::layer::Layer;
+use crate::merge::{Cursor, LayerCursor, Merge};
+use crate::run::{Run, RunCursor};
+use crate::{Entry, ViewError};
+
+/// Everything that readers see, at one position.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// What was settled last.
+    pub(crate) young: Layer,
+    /// What is being written as a run.
+    pub(crate) old: Option<Arc<Layer>>,
+    /// The youngest first.
+    pub(crate) runs: Vec<Arc<Run>>,
+}
+
+impl State {
+    /// Where runs lead to that were written, and what they are.
+    pub(crate) fn new(mark: (Position, Chain), runs: Vec<Arc<Run>>) -> State {
+        State { young: Layer::new(mark), old: None, runs }
+    }
+
+    /// Position and chain value it stands at.
+    pub(crate) fn mark(&self) -> (Position, Chain) {
+        self.young.mark
+    }
+
+    pub(crate) fn get(&self, tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+        for layer in [Some(&self.young), self.old.as_deref()].into_iter().flatten() {
+            if let Some(value) = layer.changes.get(key) {
+                return Ok(value.clone());
+            }
+        }
+        let hash = Hash::of(key);
+        for run in self.runs.iter().filter(|run| run.may_hold(hash)) {
+            if let Some(value) = run.get(tree, key)? {
+                return Ok(value);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Entries that begin with `prefix` from `start` on, ascending, at most `limit`.
+    pub(crate) fn scan(
+        &self,
+        tree: &Tree,
+        prefix: &[u8],
+        start: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        let mut cursors = self.layers(start, Bound::Unbounded, false);
+        for run in self.runs_with(prefix) {
+            cursors.push(Cursor::Run(RunCursor::from(tree, run.facts.id, start)?));
+        }
+        taken(Merge::new(cursors, false), prefix, limit)
+    }
+
+    /// Entries that begin with `prefix`, those before `end`, descending, at most `limit`.
+    pub(crate) fn scan_back(
+        &self,
+        tree: &Tree,
+        prefix: &[u8],
+        end: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ViewError> {
+        let (from, to) = (Bound::Included(prefix), end.map_or(Bound::Unbounded, Bound::Excluded));
+        let mut cursors = self.layers(from, to, true);
+        for run in self.runs_with(prefix) {
+            cursors.push(Cursor::Run(RunCursor::before(tree, run.facts.id, end)?));
+        }
+        taken(Merge::new(cursors, true), prefix, limit)
+    }
+
+    fn layers<'s>(
+        &'s self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        descending: bool,
+    ) -> Vec<Cursor<'s>> {
+        let layers = [Some(&self.young), self.old.as_deref()].into_iter().flatten();
+        layers
+            .map(|layer| Cursor::Layer(LayerCursor::new(&layer.changes, start, end, descending)))
+            .collect()
+    }
+
+    /// Runs that may have keys with this prefix.
+    fn runs_with(&self, prefix: &[u8]) -> impl Iterator<Item = &Arc<Run>> {
+        let hash = Hash::of_prefix(prefix);
+        self.runs.iter().filter(move |run| hash.is_none_or(|hash| run.may_hold(hash)))
+    }
+}
+
+fn taken(mut merge: Merge<'_>, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, ViewError> {
+    let mut found = Vec::new();
+    while found.len() < limit && merge.step()? && merge.key().starts_with(prefix) {
+        if let Some(value) = merge.value() {
+            found.push((merge.key().to_vec(), value.to_vec()));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,176 @@
+//! Whatever is settled, the view reads like a map: while layers become runs and runs become one, after it
+//! was opened again, and after a crash at any moment.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use hansa_journal::{Chain, JournalId, Position};
+use proptest::prelude::*;
+
+use crate::{Entry, Keys, Opening, Staging, View};
+
+const IDENTITY: JournalId = JournalId::from_bytes([1; 16]);
+const PREFIXES: [&str; 8] = ["", "a", "a/", "a/1/", "a/12/", "b/", "b/0/", "c/"];
+
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Settle(Vec<(Vec<u8>, Option<Vec<u8>>)>),
+    Scan { prefix: &'static str, from: Option<Vec<u8>>, limit: usize },
+    Reopen,
+    Crash,
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    let text = (prop::sample::select(vec!["a", "b"]), 0..20u8, 0..6u8)
+        .prop_map(|(sort, first, second)| format!("{sort}/{first}/{second}").into_bytes());
+    prop_oneof![9 => text, 1 => Just(b"c/".to_vec()), 1 => Just(vec![0xff, b'/', 0xff])]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let value = prop::option::weighted(0.7, prop::collection::vec(any::<u8>(), 0..40));
+    let changes = prop::collection::vec((key(), value), 0..20);
+    prop_oneof![
+        8 => changes.prop_map(Step::Settle),
+        6 => (prop::sample::select(PREFIXES.to_vec()), prop::option::of(key()), 0..30usize)
+            .prop_map(|(prefix, from, limit)| Step::Scan { prefix, from, limit }),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+    ]
+}
+
+fn chain(position: u64) -> Chain {
+    Chain::from_bytes([position as u8; 32])
+}
+
+fn opened(directory: &Path) -> (Arc<View>, Staging, Opening) {
+    let (view, opening) = View::open(directory, 1, IDENTITY).unwrap();
+    let view = Arc::new(view);
+    (Arc::clone(&view), Staging::new(view), opening)
+}
+
+fn held(view: &View) -> Vec<Entry> {
+    view.read(|keys| keys.scan(b"", None, usize::MAX)).unwrap()
+}
+
+fn entries<'m>(
+    found: impl Iterator<Item = (&'m Vec<u8>, &'m Vec<u8>)>,
+    limit: usize,
+) -> Vec<Entry> {
+    found.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// What is on disk at this moment is a state the view had.
+fn check_crashed(directory: &Path, history: &[Map]) {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let (view, _, _) = opened(copy.path());
+    let (position, found) = view.mark();
+    let expected = match position {
+        Position::ORIGIN => Chain::origin(IDENTITY),
+        position => chain(position.get()),
+    };
+    assert_eq!(found, expected);
+    let then = &history[usize::try_from(position.get()).unwrap()];
+    assert_eq!(held(&view), entries(then.iter(), usize::MAX));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_view_reads_like_a_map(steps in prop::collection::vec(step(), 1..60)) {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut view, mut staging, _) = opened(directory.path());
+        let mut history = vec![Map::new()];
+        for step in steps {
+            let now = history.last().unwrap().clone();
+            match step {
+                Step::Settle(changes) => {
+                    let mut next = now;
+                    for (key, value) in changes {
+                        match value {
+                            Some(value) => {
+                                staging.put(key.clone(), value.clone());
+                                next.insert(key, value);
+                            }
+                            None => {
+                                staging.delete(&key);
+                                next.remove(&key);
+                            }
+                        }
+                    }
+                    staging.keep();
+                    let position = history.len() as u64;
+                    staging.settle(Position::new(position), chain(position)).unwrap();
+                    for number in 0..20 {
+                        let key = format!("a/{number}/3").into_bytes();
+                        prop_assert_eq!(view.get(&key).unwrap(), next.get(&key).cloned());
+                    }
+                    history.push(next);
+                }
+                Step::Scan { prefix, from, limit } => {
+                    let of = now.iter().filter(|(key, _)| key.starts_with(prefix.as_bytes()));
+                    let (prefix, from) = (prefix.as_bytes(), from.as_deref());
+                    let after = of.clone().filter(|(key, _)| from.is_none_or(|it| key.as_slice() > it));
+                    let found = view.read(|keys| keys.scan(prefix, from, limit)).unwrap();
+                    prop_assert_eq!(found, entries(after, limit));
+                    let before = of.rev().filter(|(key, _)| from.is_none_or(|it| key.as_slice() < it));
+                    let found = view.read(|keys| keys.scan_back(prefix, from, limit)).unwrap();
+                    prop_assert_eq!(found, entries(before, limit));
+                }
+                Step::Reopen => {
+                    drop(staging);
+                    drop(view);
+                    let opening;
+                    (view, staging, opening) = opened(directory.path());
+                    prop_assert_eq!(opening, Opening::Kept);
+                    prop_assert_eq!(view.mark().0.get(), history.len() as u64 - 1);
+                }
+                Step::Crash => check_crashed(directory.path(), &history),
+            }
+        }
+        prop_assert_eq!(held(&view), entries(history.last().unwrap().iter(), usize::MAX));
+    }
+}
+
+/// Reading goes on while the keeper merges, and shows what is there.
+#[test]
+fn reads_and_merges_go_on_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (view, mut staging, _) = opened(directory.path());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let (found, position) = view
+                        .read(|keys| Ok((keys.scan(b"n/", None, usize::MAX)?, keys.applied())))
+                        .unwrap();
+                    assert_eq!(found.len() as u64, position.get().min(50));
+                    let sum: u64 = found.iter().map(|(_, value)| u64::from(value[0])).sum();
+                    assert_eq!(sum, position.get());
+                    if position.get() == 600 {
+                        return;
+                    }
+                }
+            });
+        }
+        let mut written = [0u8; 50];
+        for position in 1..=600u64 {
+            let number = (position % 50) as usize;
+            written[number] += 1;
+            staging.put(format!("n/{number:02}").into_bytes(), vec![written[number]]);
+            staging.put(format!("m/{position}").into_bytes(), vec![0; 50]);
+            staging.keep();
+            staging.settle(Position::new(position), chain(position)).unwrap();
+        }
+    });
+}
