@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream};
 use hansa_chassis::clock;
 use hansa_chassis::shutdown::Shutdown;
-use hansa_journal::{Commit, Position, ReadLimit, Reader};
+use hansa_journal::{Commit, JournalId, Position, ReadLimit, Reader};
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::violation::Violations;
 use hansa_proto::{limits, progress};
@@ -89,7 +89,8 @@ pub(crate) async fn watch(
 }
 
 async fn check_history(reader: &Reader, start: &Start) -> Result<(), Status> {
-    if start.identity.is_some_and(|identity| identity != *reader.identity().as_bytes()) {
+    let known = |identity| reader.knows(JournalId::from_bytes(identity), start.after);
+    if start.identity.is_some_and(|identity| !known(identity)) {
         return Err(status::foreign(reader));
     }
     if start.after > reader.head() {

@@ -306,9 +306,13 @@ impl Subscription {
     }
 
     fn take_opened(&mut self, opened: pb::Opened) -> Result<(), SubscriptionError> {
-        let known = self.identity.get_or_insert_with(|| opened.identity.clone());
-        if *known != opened.identity {
-            let (expected, found) = (hex(known), hex(&opened.identity));
+        // A feed that was restored or repaired goes on under another identity, and takes a cursor of
+        // the one before only where that is its history still.
+        if let Some(known) = self.identity.replace(opened.identity.clone())
+            && known != opened.identity
+            && self.cursor.is_none()
+        {
+            let (expected, found) = (hex(&known), hex(&opened.identity));
             return Err(SubscriptionError::Foreign { expected, found });
         }
         let interval = opened.progress_interval.and_then(progress::duration);

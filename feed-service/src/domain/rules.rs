@@ -29,7 +29,7 @@ pub(crate) enum Rule {
     NotAnActiveMember,
     /// The member has signed already.
     AlreadySigned,
-    /// The statement is superseded or retracted.
+    /// The statement is superseded, retracted or redacted.
     StatementClosed,
     /// The campaign has ended.
     CampaignEnded,
@@ -74,7 +74,7 @@ impl Rule {
             Rule::StatementUnknown => "the statement does not exist",
             Rule::NotAnActiveMember => "who acts for the network is not an active member of it",
             Rule::AlreadySigned => "the member has signed already",
-            Rule::StatementClosed => "the statement is superseded or retracted",
+            Rule::StatementClosed => "the statement is superseded, retracted or redacted",
             Rule::CampaignEnded => "the campaign has ended",
             Rule::AlreadyAParticipant => "the member takes part already",
             Rule::NotAParticipant => "the member does not take part",

@@ -76,7 +76,7 @@ impl Follower {
             if position != last.next() {
                 return Err(Setback::Retry(format!("commit {position} came after {last}")));
             }
-            pipeline.hand_in(read(commit, opened.identity)?).await?;
+            pipeline.hand_in(read(commit, &opened)?).await?;
             last = position;
         }
     }
@@ -116,6 +116,8 @@ impl Follower {
 /// How a stream was opened.
 struct Opened {
     identity: JournalId,
+    /// Under which identity it was followed before, if under another.
+    continues: Option<JournalId>,
     after: Position,
     silence: Duration,
 }
@@ -130,11 +132,11 @@ fn opened(first: pb::WatchChangesResponse, place: Option<Followed>) -> Result<Op
         .try_into()
         .map_err(|_| Setback::Retry("the registry has no identity of 16 bytes".to_owned()))?;
     let identity = JournalId::from_bytes(identity);
-    if let Some(place) = place.filter(|place| place.identity != identity) {
-        return Err(Setback::Halt(format!(
-            "the registry is {identity}, followed was {}",
-            place.identity
-        )));
+    // Asked with the identity, the position and the chain value followed so far, the registry would have
+    // refused had it another history up to there: it was restored or repaired, and lost nothing of that.
+    let continues = place.map(|place| place.identity).filter(|followed| *followed != identity);
+    if let Some(before) = continues {
+        tracing::warn!(%before, %identity, "the registry goes on under another identity");
     }
     let after = place.map_or(Position::ORIGIN, |place| place.position);
     if opened.after_position != after.get() {
@@ -143,7 +145,7 @@ fn opened(first: pb::WatchChangesResponse, place: Option<Followed>) -> Result<Op
     }
     let interval = opened.progress_interval.and_then(progress::duration);
     let interval = interval.unwrap_or(Duration::from_secs(PROGRESS_SECONDS.unsigned_abs()));
-    Ok(Opened { identity, after, silence: interval.mul_f64(SILENT_INTERVALS) })
+    Ok(Opened { identity, continues, after, silence: interval.mul_f64(SILENT_INTERVALS) })
 }
 
 async fn next(
@@ -168,7 +170,7 @@ fn refused(status: &Status) -> Setback {
 }
 
 /// A commit as strict types; what this feed does not know is no reason to go on without it.
-fn read(commit: pb::Commit, identity: JournalId) -> Result<RegistryCommit, Setback> {
+fn read(commit: pb::Commit, opened: &Opened) -> Result<RegistryCommit, Setback> {
     let position = commit.position;
     let unknown = |what: &str| {
         Setback::Halt(format!("commit {position} of the registry: {what} is not known here"))
@@ -192,8 +194,9 @@ fn read(commit: pb::Commit, identity: JournalId) -> Result<RegistryCommit, Setba
         place: Followed {
             position: Position::new(position),
             chain: Chain::from_bytes(chain),
-            identity,
+            identity: opened.identity,
         },
+        continues: opened.continues,
         principal: commit.principal,
         request_id: commit.request_id,
         changes: changes.collect::<Result<_, Setback>>()?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hansa_journal::{Commit, Position, ReadLimit};
+use hansa_journal::{Commit, JournalId, Position, ReadLimit};
 use hansa_proto::feed::{Cursor, Filter, Subscription};
 use hansa_proto::ids::SubscriptionId;
 use hansa_proto::limits::LAG_EVENTS;
@@ -140,7 +140,8 @@ pub(super) async fn commit_cursor(
 /// A cursor must be of this journal, and not ahead of it.
 fn check_cursor(feed: &Feed, cursor: Cursor) -> Result<(), Status> {
     let (identity, head) = (feed.reader.identity(), feed.reader.head());
-    let bad = if cursor.identity != *identity.as_bytes() {
+    let position = Position::new(cursor.position);
+    let bad = if !feed.reader.knows(JournalId::from_bytes(cursor.identity), position) {
         BadCursor::Foreign
     } else if cursor.position > head.get() {
         BadCursor::InFuture

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use hansa_journal::Draft;
+use hansa_journal::limits::ERASURE_BYTES;
 use hansa_proto::feed::{Campaign, Evaluation, Outcome, OutcomeKind, Statement};
 use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId};
 use hansa_proto::pb::feed::v1 as feed;
 use hansa_proto::pb::registry::v1 as registry;
 use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
 use hansa_view::Keys;
+use parking_lot::Mutex;
 use proptest::prelude::*;
 
 use super::*;
@@ -23,6 +25,7 @@ enum Ask {
     Sign { id: u8, member: u8 },
     Correct { id: u8, new: u8 },
     Retract { id: u8 },
+    Redact { id: u8 },
     Launch { id: u8, leads: Vec<u8>, members: Vec<u8> },
     Join { id: u8, member: u8 },
     Leave { id: u8, member: u8 },
@@ -52,6 +55,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         3 => (few(), few()).prop_map(|(id, member)| Ask::Sign { id, member }),
         2 => (few(), 0..6u8).prop_map(|(id, new)| Ask::Correct { id, new }),
         1 => few().prop_map(|id| Ask::Retract { id }),
+        1 => few().prop_map(|id| Ask::Redact { id }),
         3 => (few(), some(), some())
             .prop_map(|(id, leads, members)| Ask::Launch { id, leads, members }),
         3 => (few(), few()).prop_map(|(id, member)| Ask::Join { id, member }),
@@ -76,7 +80,7 @@ fn statement(id: u8, issuer: u8) -> Box<Statement> {
         Statement::from_stored(feed::Statement {
             name: format!("statements/s{id}"),
             kind: 1,
-            title: "Title".to_owned(),
+            title: TITLE.to_owned(),
             issuer_network: format!("networks/n{issuer}"),
             issuer_members: vec![format!("members/m{issuer}")],
             state: 1,
@@ -91,11 +95,18 @@ pub(super) struct Feed {
     machine: FeedMachine,
     pub(super) view: Arc<View>,
     pub(super) commits: Vec<Commit>,
+    /// The commits that are settled, as the machine reads them.
+    journal: Arc<Mutex<Vec<Commit>>>,
+    /// Bytes each commit had at first.
+    room: Vec<usize>,
     pub(super) batch: Vec<Draft>,
     registry: u64,
     followed_in_batch: u64,
     _directory: tempfile::TempDir,
 }
+
+/// The content of every statement.
+const TITLE: &str = "A title that is nowhere else";
 
 const IDENTITY: JournalId = JournalId::from_bytes([3; 16]);
 
@@ -104,10 +115,18 @@ impl Feed {
         let directory = tempfile::tempdir().unwrap();
         let (view, _) = View::open(directory.path(), view::FORMAT, IDENTITY).unwrap();
         let view = Arc::new(view);
-        let machine = FeedMachine::new(IDENTITY, Arc::clone(&view), watch::channel(None).0);
+        let journal: Arc<Mutex<Vec<Commit>>> = Arc::default();
+        let read: ReadCommit = {
+            let journal = Arc::clone(&journal);
+            Box::new(move |position| Ok(journal.lock()[position.get() as usize - 1].clone()))
+        };
+        let (view_of_machine, following) = (Arc::clone(&view), watch::channel(None).0);
+        let machine = FeedMachine::new(IDENTITY, view_of_machine, read, following);
         Feed {
             machine,
             view,
+            journal,
+            room: Vec::new(),
             commits: Vec::new(),
             batch: Vec::new(),
             registry: 0,
@@ -161,6 +180,7 @@ impl Feed {
                 chain: Chain::from_bytes([4; 32]),
                 identity: JournalId::from_bytes([5; 16]),
             },
+            continues: None,
             principal: "registrar".to_owned(),
             request_id: "r".repeat(100),
             changes,
@@ -179,14 +199,50 @@ impl Feed {
             let position = Position::new(self.commits.len() as u64 + 1);
             let last = self.commits.last().map(|commit| commit.chain);
             let chain = last.unwrap_or(Chain::origin(IDENTITY)).extended(position, &draft);
+            self.room.push(draft.size());
             let Draft { recorded_at_micros, meta, body } = draft;
             self.commits.push(Commit { position, chain, recorded_at_micros, meta, body });
         }
         if let Some(last) = self.commits.last() {
             self.machine.settle(last.position, last.chain).unwrap();
+            self.erase();
+            let last = self.commits.last().unwrap();
             self.machine.released(last.position);
         }
+        self.journal.lock().clone_from(&self.commits);
         self.registry += std::mem::take(&mut self.followed_in_batch);
+    }
+
+    /// Every event about a statement tells its content, unless it is redacted: then none does. The view
+    /// knows none of it.
+    fn assert_content_is_where_it_belongs(&self) {
+        for (key, value) in self.keys() {
+            let held = [key, value].concat();
+            assert!(!held.windows(TITLE.len()).any(|window| window == TITLE.as_bytes()));
+        }
+        for event in self.commits.iter().flat_map(|commit| codec::decode(commit).unwrap().events) {
+            let Some(feed::event::Body::StatementBody(told)) = &event.body else { continue };
+            let id = StatementId::parse(&told.name).unwrap();
+            let now = self.view.read(|keys| Lookup(keys).statement_message(&id)).unwrap().unwrap();
+            assert_eq!(told.title.is_empty(), now.redacted_position > 0, "{}", event.name);
+            assert_eq!(told.redacted_position, now.redacted_position, "{}", event.name);
+            let redaction = event.kind == feed::EventKind::StatementRedacted as i32;
+            assert_eq!(event.redacted_position, if redaction { 0 } else { now.redacted_position });
+            assert_eq!(told.content_sha256.len(), if redaction { 32 } else { 0 });
+        }
+    }
+
+    /// What the writer does after a batch was settled.
+    fn erase(&mut self) {
+        for position in self.machine.to_erase().unwrap() {
+            let at = position.get() as usize - 1;
+            let Some(erasure) = self.machine.erased(&self.commits[at]).unwrap() else { continue };
+            let needed = erasure.size() + ERASURE_BYTES;
+            assert!(needed <= self.room[at], "{needed} bytes in a place of {}", self.room[at]);
+            let Erasure { meta, body, .. } = erasure;
+            self.commits[at] = Commit { meta, body, ..self.commits[at].clone() };
+            assert_eq!(self.machine.erased(&self.commits[at]).unwrap(), None, "erased once");
+        }
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -267,6 +323,11 @@ impl Feed {
                 let retract =
                     Command::RetractStatement { statement, reason, occurred_at: None, etag };
                 self.submit(None, retract);
+            }
+            Ask::Redact { id } => {
+                let (legal_ground, etag) = ("a ground".to_owned(), String::new());
+                let statement = statement_id(id);
+                self.submit(None, Command::RedactStatement { statement, legal_ground, etag });
             }
             Ask::Launch { id, leads, members } => {
                 let leads: std::collections::BTreeSet<u8> = leads.into_iter().collect();
@@ -354,10 +415,15 @@ proptest! {
         for commit in &live.commits {
             rebuilt.machine.replay(commit).unwrap();
         }
+        rebuilt.commits.clone_from(&live.commits);
+        rebuilt.room.clone_from(&live.room);
         if let Some(last) = live.commits.last() {
             rebuilt.machine.settle(last.position, last.chain).unwrap();
         }
         prop_assert_eq!(rebuilt.keys(), live.keys());
+        rebuilt.erase();
+        prop_assert_eq!(&rebuilt.commits, &live.commits, "all was erased");
+        live.assert_content_is_where_it_belongs();
 
         live.view.read(|keys| {
             let lookup = Lookup(keys);

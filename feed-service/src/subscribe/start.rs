@@ -56,9 +56,10 @@ pub(super) async fn resolve(feed: &Arc<Feed>, ask: &Ask) -> Result<Start, Status
         Begin::Last(count) => Placed::After(before_last(feed, &matcher, count, head).await?),
         Begin::Named(_) => unreachable!("a named subscription starts after its cursor"),
         Begin::After(cursor) => {
-            let identity = feed.reader.identity();
-            judge(cursor, identity, oldest, head, ask.on_expired)
-                .map_err(|bad| status::bad_cursor(bad, oldest, head, identity))?
+            let (reader, identity) = (&feed.reader, JournalId::from_bytes(cursor.identity));
+            let known = reader.knows(identity, Position::new(cursor.position));
+            judge(cursor, known, oldest, head, ask.on_expired)
+                .map_err(|bad| status::bad_cursor(bad, oldest, head, reader.identity()))?
         }
     };
     match placed {
@@ -84,13 +85,13 @@ enum Placed {
 
 fn judge(
     cursor: Cursor,
-    identity: JournalId,
+    known: bool,
     oldest: Position,
     head: Position,
     on_expired: Option<OnExpired>,
 ) -> Result<Placed, BadCursor> {
     let position = Position::new(cursor.position);
-    if cursor.identity != *identity.as_bytes() {
+    if !known {
         return Err(BadCursor::Foreign);
     }
     if position > head {
@@ -187,10 +188,9 @@ mod tests {
 
     #[test]
     fn a_cursor_older_than_what_is_kept_does_what_was_asked() {
-        let identity = JournalId::from_bytes([1; 16]);
         let judged = |position, identity_byte, on_expired| {
             let cursor = Cursor { identity: [identity_byte; 16], position };
-            judge(cursor, identity, Position::new(5), Position::new(9), on_expired)
+            judge(cursor, identity_byte == 1, Position::new(5), Position::new(9), on_expired)
         };
         for on_expired in [None, Some(OnExpired::FromOldest), Some(OnExpired::Snapshot)] {
             for kept in [5, 7, 9] {
