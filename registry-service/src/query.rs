@@ -72,6 +72,9 @@ impl Queries {
     /// Waits until the view has reached a position.
     async fn reached(&self, wait: Wait) -> Result<(), Status> {
         self.require_serving()?;
+        if self.reader.head() >= wait.position {
+            return Ok(());
+        }
         let reached = tokio::time::timeout(wait.patience, self.reader.wait_for(wait.position));
         match reached.await {
             Ok(Ok(())) => Ok(()),
@@ -90,6 +93,16 @@ impl Queries {
             ahead if ahead > head => Err(status::in_future(head, &self.reader)),
             then => Ok(then),
         }
+    }
+
+    /// Like [`Queries::read`], for a look at a few keys.
+    pub(crate) async fn glance<R: Send + 'static>(
+        &self,
+        wait: Wait,
+        look: impl FnOnce(&ReadView<'_>) -> Result<R, ViewError> + Send + 'static,
+    ) -> Result<R, Status> {
+        self.reached(wait).await?;
+        self.view.glance(look).await.map_err(status::view)
     }
 
     /// Looks at the view once it has reached the position waited for; gives the position it stood at.

@@ -199,7 +199,8 @@ impl Keeper {
     fn merged(&mut self, runs: &[Arc<Run>], is_oldest: bool) -> Result<Option<Run>, ViewError> {
         let held = Arc::clone(&self.held);
         let cursors = runs.iter().map(|run| {
-            RunCursor::from(&held.tree, run.facts.id, Bound::Unbounded).map(Cursor::Run)
+            RunCursor::from(&held.tree, run.facts.id, Bound::Unbounded)
+                .map(|it| Cursor::Run(Box::new(it)))
         });
         let mut merge = Merge::new(cursors.collect::<Result<_, _>>()?, false);
         let filtered = runs.iter().map(|run| run.facts.filtered).sum();

@@ -10,7 +10,7 @@ use crate::run::RunCursor;
 /// A place in a layer or a run.
 pub(crate) enum Cursor<'s> {
     Layer(LayerCursor<'s>),
-    Run(RunCursor<'s>),
+    Run(Box<RunCursor<'s>>),
 }
 
 /// A place in a layer.

@@ -59,7 +59,7 @@ impl State {
     ) -> Result<Vec<Entry>, ViewError> {
         let mut cursors = self.layers(start, Bound::Unbounded, false);
         for run in self.runs_with(prefix) {
-            cursors.push(Cursor::Run(RunCursor::from(tree, run.facts.id, start)?));
+            cursors.push(Cursor::Run(Box::new(RunCursor::from(tree, run.facts.id, start)?)));
         }
         taken(Merge::new(cursors, false), prefix, limit)
     }
@@ -75,7 +75,7 @@ impl State {
         let (from, to) = (Bound::Included(prefix), end.map_or(Bound::Unbounded, Bound::Excluded));
         let mut cursors = self.layers(from, to, true);
         for run in self.runs_with(prefix) {
-            cursors.push(Cursor::Run(RunCursor::before(tree, run.facts.id, end)?));
+            cursors.push(Cursor::Run(Box::new(RunCursor::before(tree, run.facts.id, end)?)));
         }
         taken(Merge::new(cursors, true), prefix, limit)
     }

@@ -97,7 +97,7 @@ impl Registry {
         let target = Target::Member(id.clone());
         let at = self.queries.shown_at(wait, request.at_position).await?;
         let look = move |keys: &ReadView<'_>| versions::member_at(keys, &id, at);
-        let (member, _) = self.queries.read(wait, look).await?;
+        let member = self.queries.glance(wait, look).await?;
         Ok(pb::GetMemberResponse { member: Some(found(member, &target)?), position: at.get() })
     }
 
@@ -137,7 +137,7 @@ impl Registry {
         let target = Target::Membership(id.clone());
         let at = self.queries.shown_at(wait, request.at_position).await?;
         let look = move |keys: &ReadView<'_>| versions::membership_at(keys, &id, at);
-        let (held, _) = self.queries.read(wait, look).await?;
+        let held = self.queries.glance(wait, look).await?;
         let shown = match day {
             Some(day) => held.and_then(|held| as_of::membership(held, day)),
             None => held,
@@ -201,7 +201,7 @@ impl Registry {
     ) -> Result<pb::ListMembershipsResponse, Status> {
         let at = self.queries.shown_at(wait, at_position).await?;
         let look = move |keys: &ReadView<'_>| query.find_membership(keys, &id, at);
-        let (membership, _) = self.queries.read(wait, look).await?;
+        let membership = self.queries.glance(wait, look).await?;
         Ok(pb::ListMembershipsResponse {
             memberships: membership.into_iter().collect(),
             next_page_token: String::new(),
