@@ -103,7 +103,7 @@ struct ScaleArguments {
     #[arg(long, value_delimiter = ',', default_values_t = [50_000, 500_000, 5_000_000])]
     memberships: Vec<usize>,
     /// How many callers read at once
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 64)]
     callers: usize,
     /// How many seconds each kind of read is measured
     #[arg(long, default_value_t = 10)]

@@ -13,11 +13,16 @@ use hansa_proto::pb::registry::v1 as pb;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use crate::service::Registry;
+use crate::service::{Registry, Running};
 use crate::world::{self, World};
 
 /// Memberships of a page.
 const PAGE: i32 = 100;
+
+/// So many callers share a connection.
+const CALLERS: usize = 16;
+/// Ticks of processor time in a second, as Linux tells them.
+const TICKS: f64 = 100.0;
 
 /// How long calls of one kind took.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +33,8 @@ pub struct Latency {
     pub p50: Duration,
     /// All but one in a hundred took at most this long.
     pub p99: Duration,
+    /// Seconds of processor time the registry used for a million of them.
+    pub processor: f64,
 }
 
 /// Who calls, and for how long.
@@ -40,30 +47,40 @@ pub struct Load {
 }
 
 impl Latency {
-    fn of(mut calls: Vec<Duration>, took: Duration) -> Result<Latency> {
+    fn of(mut calls: Vec<Duration>, took: Duration, used: f64) -> Result<Latency> {
         calls.sort_unstable();
         let at = |hundredth: usize| calls.get((calls.len() * hundredth / 100).min(calls.len() - 1));
         let (p50, p99) = at(50).zip(at(99)).context("nothing was called")?;
-        Ok(Latency { per_second: calls.len() as f64 / took.as_secs_f64(), p50: *p50, p99: *p99 })
+        let count = calls.len() as f64;
+        let per_second = count / took.as_secs_f64();
+        Ok(Latency { per_second, p50: *p50, p99: *p99, processor: used * 1e6 / count })
     }
 }
 
 /// Calls as long and by as many as the load says.
-async fn under<F>(load: Load, call: impl Fn(StdRng) -> F + Send + Sync + 'static) -> Result<Latency>
+async fn under<F>(
+    running: &Running,
+    load: Load,
+    call: impl Fn(Registry, StdRng) -> F + Send + Sync + 'static,
+) -> Result<Latency>
 where
     F: Future<Output = Result<StdRng>> + Send + 'static,
 {
     let call = Arc::new(call);
+    let connections: Vec<Registry> =
+        (0..load.callers.div_ceil(CALLERS)).map(|_| running.connect()).collect::<Result<_>>()?;
+    let used = processor_seconds(running.process_id())?;
     let whole = Stopwatch::start();
     let callers: Vec<_> = (0..load.callers as u64)
         .map(|seed| {
             let call = Arc::clone(&call);
+            let registry = connections[seed as usize % connections.len()].clone();
             tokio::spawn(async move {
                 let mut random = StdRng::seed_from_u64(seed);
                 let mut calls = Vec::new();
                 while whole.elapsed() < load.lasting {
                     let one = Stopwatch::start();
-                    random = call(random).await?;
+                    random = call(registry.clone(), random).await?;
                     calls.push(one.elapsed());
                 }
                 anyhow::Ok(calls)
@@ -74,7 +91,8 @@ where
     for caller in callers {
         calls.extend(caller.await??);
     }
-    Latency::of(calls, whole.elapsed())
+    let used = processor_seconds(running.process_id())? - used;
+    Latency::of(calls, whole.elapsed(), used)
 }
 
 /// Some memberships of a world, to be read again.
@@ -95,10 +113,9 @@ pub fn sample(world: &World, count: usize) -> Vec<String> {
 }
 
 /// Reads single memberships, at random.
-pub async fn points(registry: &Registry, names: Arc<Vec<String>>, load: Load) -> Result<Latency> {
-    let client = registry.registry.clone();
-    under(load, move |mut random| {
-        let mut client = client.clone();
+pub async fn points(running: &Running, names: Arc<Vec<String>>, load: Load) -> Result<Latency> {
+    under(running, load, move |registry, mut random| {
+        let mut client = registry.registry;
         let name = names[random.random_range(0..names.len())].clone();
         async move {
             client.get_membership(pb::GetMembershipRequest { name, ..Default::default() }).await?;
@@ -109,11 +126,10 @@ pub async fn points(registry: &Registry, names: Arc<Vec<String>>, load: Load) ->
 }
 
 /// Reads pages of a hundred memberships of networks that have so many, at random.
-pub async fn pages(registry: &Registry, world: &World, load: Load) -> Result<Latency> {
-    let client = registry.registry.clone();
+pub async fn pages(running: &Running, world: &World, load: Load) -> Result<Latency> {
     let full = world.sizes().iter().take_while(|size| **size >= 100).count().max(1);
-    under(load, move |mut random| {
-        let mut client = client.clone();
+    under(running, load, move |registry, mut random| {
+        let mut client = registry.registry;
         let network = world::network_name(random.random_range(0..full));
         async move {
             let request =
@@ -159,4 +175,12 @@ pub fn resident(process_id: u32) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
     Ok(kilobytes.parse::<u64>()? * 1024)
+}
+
+/// Seconds of processor time a process has used (Linux: `stat`).
+pub fn processor_seconds(process_id: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process_id}/stat"))?;
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let used: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Ok(used / TICKS)
 }

@@ -20,6 +20,9 @@ pub struct Measured {
     members: usize,
     networks: usize,
     filled: Filled,
+    /// Seconds of processor time of the registry.
+    import_processor: f64,
+    import_bytes: u64,
     journal_bytes: u64,
     view_bytes: u64,
     resident_bytes: u64,
@@ -39,6 +42,8 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
     let world = Arc::new(World::new(plan));
     let running = place.start(data).await?;
     let filled = fill(&running.registry, &world, |_| {}).await?;
+    let import_processor = measure::processor_seconds(running.process_id())?;
+    let import_bytes = measure::resident(running.process_id())?;
     running.stop().await?;
     let journal_bytes = measure::bytes_in(&data.join("journal"))?;
     let view_bytes = measure::bytes_in(&data.join("view"))?;
@@ -46,8 +51,8 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
     let running = place.start(data).await?;
     let open_with_view = running.opened_in;
     let names = Arc::new(measure::sample(&world, 10_000));
-    let point = measure::points(&running.registry, names, load).await?;
-    let page = measure::pages(&running.registry, &world, load).await?;
+    let point = measure::points(&running, names, load).await?;
+    let page = measure::pages(&running, &world, load).await?;
     let statistics = statistics(&running).await?;
     let resident_bytes = measure::resident(running.process_id())?;
     running.stop().await?;
@@ -63,6 +68,8 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
         members: plan.members,
         networks: plan.networks,
         filled,
+        import_processor,
+        import_bytes,
         journal_bytes,
         view_bytes,
         resident_bytes,
@@ -112,21 +119,27 @@ async fn statistics(running: &Running) -> Result<[Duration; 5]> {
 /// What is measured, and how it is written.
 type Row = (&'static str, fn(&Measured) -> String);
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 23] = [
     ("networks", |it| thousands(it.networks as u64)),
     ("members", |it| thousands(it.members as u64)),
     ("import, rows a second", |it| {
         thousands((it.filled.rows as f64 / it.filled.took.as_secs_f64()) as u64)
     }),
+    ("import, processor seconds a million rows", |it| {
+        format!("{:.1}", it.import_processor * 1e6 / it.filled.rows as f64)
+    }),
+    ("memory at the end of the import", |it| megabytes(it.import_bytes)),
     ("journal on disk", |it| megabytes(it.journal_bytes)),
     ("view on disk", |it| megabytes(it.view_bytes)),
     ("memory while it is read", |it| megabytes(it.resident_bytes)),
     ("start until serving, view present", |it| time(it.open_with_view)),
     ("start until serving, view made again", |it| time(it.open_without_view)),
     ("point reads a second", |it| thousands(it.point.per_second as u64)),
+    ("point reads, processor seconds a million", |it| format!("{:.1}", it.point.processor)),
     ("point read, p50", |it| time(it.point.p50)),
     ("point read, p99", |it| time(it.point.p99)),
     ("pages of 100 a second", |it| thousands(it.page.per_second as u64)),
+    ("pages of 100, processor seconds a million", |it| format!("{:.0}", it.page.processor)),
     ("page of 100, p50", |it| time(it.page.p50)),
     ("page of 100, p99", |it| time(it.page.p99)),
     ("overview", |it| time(it.overview)),

@@ -48,6 +48,7 @@ pub struct Running {
     pub registry: Registry,
     /// How long it took from its start until it served.
     pub opened_in: Duration,
+    url: String,
     inner: Inner,
 }
 
@@ -64,15 +65,24 @@ impl Place {
             Place::Here => here(data).await?,
             Place::Process(executable) => process(executable, data).await?,
         };
-        let channel = Endpoint::from_shared(url)?.tcp_nodelay(true).connect_lazy();
+        let channel = channel(&url)?;
         let served = tokio::time::timeout(PATIENCE, serving(channel.clone()));
         served.await.context("it never served")??;
         let opened_in = stopwatch.elapsed();
-        let registry = Registry {
+        Ok(Running { registry: Registry::over(channel), opened_in, url, inner })
+    }
+}
+
+fn channel(url: &str) -> Result<Channel> {
+    Ok(Endpoint::from_shared(url.to_owned())?.tcp_nodelay(true).connect_lazy())
+}
+
+impl Registry {
+    fn over(channel: Channel) -> Registry {
+        Registry {
             registry: RegistryServiceClient::new(channel.clone()),
             landscape: LandscapeServiceClient::new(channel),
-        };
-        Ok(Running { registry, opened_in, inner })
+        }
     }
 }
 
@@ -117,6 +127,11 @@ impl Running {
             Inner::Here(..) => std::process::id(),
             Inner::Process(child) => child.id().unwrap_or_default(),
         }
+    }
+
+    /// Clients over a connection of their own.
+    pub fn connect(&self) -> Result<Registry> {
+        channel(&self.url).map(Registry::over)
     }
 
     /// Stops it as a signal would, and waits until it has ended.
