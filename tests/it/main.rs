@@ -9,6 +9,7 @@ mod crash;
 mod dataset;
 mod errors;
 mod guarantees;
+mod histories;
 mod joins;
 mod joint_statements;
 mod landscape;

@@ -18,14 +18,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::history::{Kept, RecordedClients};
+
 /// Nothing here takes this long; a test that waits longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A registry and a feed that follows it. Dropped, both stop and their directories are removed.
+/// A registry and a feed that follows it. Dropped, both stop, their journals are verified from end to
+/// end, and their directories are removed: every test that has a world ends with that.
 pub struct World {
-    directory: TempDir,
     registry: Service,
     feed: Service,
+    directory: TempDir,
+    recording: Option<Kept>,
+    /// Whether a test has damaged a journal itself.
+    damaged: bool,
 }
 
 /// One of the two: where it listens and, while it runs, how to stop it.
@@ -51,10 +57,39 @@ impl World {
     /// The registry alone, serving; the feed can be started later.
     pub async fn start_registry_only() -> World {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut world =
-            World { directory, registry: Service::placed().await, feed: Service::placed().await };
+        let (registry, feed) = (Service::placed().await, Service::placed().await);
+        let mut world = World { registry, feed, directory, recording: None, damaged: false };
         world.start_registry().await;
         world
+    }
+
+    /// Both services, serving, and a history of what [`World::recorded`] clients do with them.
+    pub async fn start_recorded(run: &str, of: &str) -> World {
+        let mut world = World::start().await;
+        world.recording = Some(Kept::begin(run, of));
+        world
+    }
+
+    /// Clients whose calls are recorded as those of `actor`.
+    pub fn recorded(&self, actor: &str) -> RecordedClients {
+        let (registry, feed) = (channel(&self.registry_url()), channel(&self.feed_url()));
+        RecordedClients::new(registry, feed, self.recording().history(), actor)
+    }
+
+    /// The history of a world that was started with one.
+    pub fn recording(&self) -> &Kept {
+        self.recording.as_ref().expect("it was started with a history")
+    }
+
+    fn done(&self, deed: &str) {
+        if let Some(recording) = &self.recording {
+            recording.history().done(deed);
+        }
+    }
+
+    /// Says that a test damages a journal: it is not verified in the end.
+    pub fn damages_a_journal(&mut self) {
+        self.damaged = true;
     }
 
     /// The registry's data directory.
@@ -109,6 +144,7 @@ impl World {
 
     /// Starts the registry where it was, with what it had.
     pub async fn start_registry(&mut self) {
+        self.done("start registry");
         let config = RegistryConfig::new(self.registry_data());
         self.registry
             .start(|listener, shutdown| registry_service::run(config, listener, shutdown))
@@ -117,27 +153,32 @@ impl World {
 
     /// Starts the feed where it was, with what it had.
     pub async fn start_feed(&mut self) {
+        self.done("start feed");
         let config = FeedConfig::new(self.feed_data(), self.registry_url());
         self.feed.start(|listener, shutdown| feed_service::run(config, listener, shutdown)).await;
     }
 
     /// Stops the registry as a signal would: open calls end, then it ends.
     pub async fn stop_registry(&mut self) {
+        self.done("stop registry");
         self.registry.end(Shutdown::drain).await;
     }
 
     /// Stops the feed as a signal would.
     pub async fn stop_feed(&mut self) {
+        self.done("stop feed");
         self.feed.end(Shutdown::drain).await;
     }
 
     /// Cuts the registry off in the middle of whatever it does.
     pub async fn kill_registry(&mut self) {
+        self.done("kill registry");
         self.registry.end(Shutdown::kill).await;
     }
 
     /// Cuts the feed off in the middle of whatever it does.
     pub async fn kill_feed(&mut self) {
+        self.done("kill feed");
         self.feed.end(Shutdown::kill).await;
     }
 
@@ -157,6 +198,35 @@ impl World {
         self.stop_registry().await;
         for data in [self.registry_data(), self.feed_data()] {
             verify_journal(&data.join("journal"));
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let (registry, feed) = (self.registry.running.take(), self.feed.running.take());
+        let failing = std::thread::panicking();
+        if failing {
+            // The test has failed already, and a second panic would hide why.
+            [registry, feed].iter().flatten().for_each(|running| running.shutdown.kill());
+            return;
+        }
+        let ended = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                for running in [feed, registry].into_iter().flatten() {
+                    running.shutdown.kill();
+                    within(running.task).await.expect("it ends without a panic")?;
+                }
+                Ok::<(), String>(())
+            })
+        });
+        ended.expect("it ends in order");
+        if !self.damaged {
+            let data = [self.registry_data(), self.feed_data()];
+            let journals = data.iter().map(|data| data.join("journal"));
+            journals
+                .filter(|journal| journal.exists())
+                .for_each(|journal| verify_journal(&journal));
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Long runs against real processes: `cargo run --release -p hansa-tests --bin soak -- crash`.
+//! Long runs: `cargo run --release -p hansa-tests --bin soak -- crash` against real processes that are
+//! killed, `… soak -- random` against both services in this process.
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
 use clap::{Parser, Subcommand};
 use hansa_chassis::server::bind;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_tests::crash::{Plan, own_program, run};
+use hansa_tests::run as random;
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -28,6 +30,19 @@ enum Command {
         /// The feed's binary; this program's own when left out
         #[arg(long)]
         feed_binary: Option<String>,
+    },
+    /// Publishers, joiners and subscribers at random, with restarts and lost answers, checked by a model
+    /// and by every validator
+    Random {
+        /// Seed of the plan; a random one when left out
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Steps of the plan
+        #[arg(long, default_value_t = 1_000)]
+        steps: usize,
+        /// Plans, each with the seed after the one before
+        #[arg(long, default_value_t = 1)]
+        plans: u64,
     },
     /// Run the registry in this process
     #[command(hide = true)]
@@ -60,6 +75,17 @@ async fn main() {
                 }
             });
             println!("{:#?}", report.await);
+        }
+        Command::Random { seed, steps, plans } => {
+            let first = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+            for seed in first..first.saturating_add(plans) {
+                println!("seed {seed}, {steps} steps");
+                let report = Box::pin(random::run(&random::Plan::of(seed, steps))).await;
+                println!(
+                    "{:?} commands done and refused, {:?}, {:?}",
+                    report.commands, report.fired, report.looked_at
+                );
+            }
         }
         Command::Registry(config) => {
             let (listener, _) = bind(config.listen).await.expect("the address is free");
