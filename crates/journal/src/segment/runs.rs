@@ -34,7 +34,8 @@ pub(super) fn run(
         position = position.next();
     }
     let (mut frames, mut up_to) = (Vec::new(), None);
-    while position <= last && offset < near.end {
+    while position <= last {
+        // What follows is in another segment, or is read next time.
         if up_to.is_some() && !window.has_record(offset) {
             break;
         }
@@ -84,7 +85,7 @@ impl Window<'_> {
     /// These bytes of the record at an offset.
     fn at(&mut self, offset: u64, bytes: usize, position: Position) -> Result<&[u8], ReadError> {
         if self.here(offset, bytes).is_none() {
-            let left = usize::try_from(self.near.end - offset).unwrap_or(usize::MAX);
+            let left = usize::try_from(self.near.end.saturating_sub(offset)).unwrap_or(usize::MAX);
             if left < bytes {
                 return Err(self.near.damaged(offset, position, "cut short"));
             }
