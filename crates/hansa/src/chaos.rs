@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::output;
 
 #[derive(Debug, Args)]
+#[group(id = "chaos-front")]
 #[command(next_help_heading = "Chaos, for tests of clients")]
 pub(crate) struct Arguments {
     /// Put a front before the feed that cuts, delays, pauses and drains what it hands on: as a seed
