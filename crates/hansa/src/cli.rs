@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hansa_chassis::config::LogOptions;
 
-use crate::{browse, export, import, journal, landscape, matching, subscriptions, tail, up, write};
+use crate::{backup, browse, export, import, journal, landscape, matching, subscriptions, tail, up, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,7 +15,7 @@ Examples:
   hansa join anvita fr-lyon --charter-signed 2024-05-01
   hansa publish a-letter --title 'An open letter' --kind open_letter --member es-barcelona
 
-Every command but `up` and `journal` talks to running services: --registry and --feed say where they \
+Every command but `up`, `backup`, `restore` and `journal` talks to running services: --registry and --feed say where they \
 are, --json prints one JSON object a line. Ids may be written bare, `es-barcelona` for \
 `members/es-barcelona`.";
 
@@ -68,13 +68,19 @@ pub(crate) enum Command {
     Sign(Box<write::Sign>),
     /// Withdraw a statement
     Retract(Box<write::Retract>),
+    /// Erase the content of a statement for good
+    Redact(Box<write::Redact>),
     /// Launch a campaign
     Launch(Box<write::Launch>),
     /// Take a campaign further: who takes part, who leads, what it reaches, how it ends
     Campaign(Box<write::Course>),
     /// Statistics: tables, overlaps, who meets whom, who is well connected
     Landscape(landscape::Arguments),
-    /// Check or print the journal of a service that does not need to run
+    /// Copy the journals of services, which may run
+    Backup(backup::Backup),
+    /// Make data directories of a backup, up to its end or a place before
+    Restore(backup::Restore),
+    /// Check, print or repair the journal of a service that does not need to run
     Journal(journal::Arguments),
 }
 
@@ -99,9 +105,12 @@ pub(crate) async fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Publish(arguments)) => Box::pin(write::publish(*arguments)).await,
         Some(Command::Sign(arguments)) => Box::pin(write::sign(*arguments)).await,
         Some(Command::Retract(arguments)) => Box::pin(write::retract(*arguments)).await,
+        Some(Command::Redact(arguments)) => Box::pin(write::redact(*arguments)).await,
         Some(Command::Campaign(arguments)) => Box::pin(write::course(*arguments)).await,
         Some(Command::Launch(arguments)) => Box::pin(write::launch(*arguments)).await,
         Some(Command::Landscape(arguments)) => Box::pin(landscape::run(arguments)).await,
+        Some(Command::Backup(arguments)) => backup::backup(&arguments),
+        Some(Command::Restore(arguments)) => backup::restore(&arguments),
         Some(Command::Journal(arguments)) => journal::run(arguments),
     }
 }

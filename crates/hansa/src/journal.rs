@@ -13,7 +13,7 @@ use prost_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::json::{self as render, Object};
-use crate::output;
+use crate::{output, repair};
 
 /// Check or print the journal of a service that does not need to run
 #[derive(Debug, Args)]
@@ -28,6 +28,8 @@ enum Action {
     Verify(Verify),
     /// Print every commit with what it holds
     Dump(Dump),
+    /// Say what giving up a damaged end would cost, and do it if told to
+    Repair(repair::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +62,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             let journals = journals(&verify.directory)?;
             journals.iter().try_for_each(|directory| check(directory, verify.json))
         }
+        Action::Repair(arguments) => repair::run(&arguments),
         Action::Dump(dump) => {
             let journals = journals(&dump.directory)?;
             journals.iter().try_for_each(|directory| print(directory, &dump))
@@ -68,7 +71,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// The journals in a directory.
-fn journals(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn journals(directory: &Path) -> Result<Vec<PathBuf>> {
     if !directory.is_dir() {
         bail!("{} is not a directory", directory.display());
     }
@@ -91,6 +94,7 @@ fn check(directory: &Path, as_json: bool) -> Result<()> {
             "identity": report.identity.to_string(),
             "segments": report.segments,
             "commits": report.commits,
+            "erased": report.erased,
             "first_position": report.first.map(Position::get),
             "last_position": report.last.get(),
             "chain": report.chain.to_string(),
@@ -108,6 +112,12 @@ fn check(directory: &Path, as_json: bool) -> Result<()> {
         report.identity,
         report.chain
     ))?;
+    if report.erased > 0 {
+        output::line(&format!(
+            "  {} of the commits have content that was erased; they stand in the chain by its hashes",
+            report.erased
+        ))?;
+    }
     if let Some(torn) = &report.torn {
         output::line(&format!(
             "  {} bytes of an unfinished write at the end of {}: never acknowledged, cut off at the \
@@ -178,6 +188,19 @@ fn as_json(commit: &Commit) -> Value {
         Body::Unknown => object.with("body", crate::values::to_hex(&commit.body)),
     }
     .into()
+}
+
+/// A commit in a line, with the requests it answers.
+pub(crate) fn described(commit: &Commit) -> String {
+    let mut ids: Vec<String> = match decoded(commit) {
+        Body::Registry(body) => vec![body.request_id],
+        Body::Feed(body) => body.events.into_iter().map(|event| event.request_id).collect(),
+        Body::Unknown => Vec::new(),
+    };
+    ids.retain(|id| !id.is_empty());
+    ids.dedup();
+    let ids = if ids.is_empty() { "no request id".to_owned() } else { ids.join(" ") };
+    format!("{}  ({ids})", as_text(commit))
 }
 
 fn as_text(commit: &Commit) -> String {

@@ -15,11 +15,13 @@
 //! | `browse.rs`, `browse/` | `networks`, `members`, `memberships`, `statements`, `campaigns` |
 //! | `write.rs`, `write/` | `join`, `leave`, `publish`, `launch` |
 //! | `landscape.rs`, `landscape/` | `landscape`: tables, overlaps, company, reach |
-//! | `journal.rs` | `journal verify`, `journal dump` |
+//! | `backup.rs` | `backup`, `restore` |
+//! | `journal.rs`, `repair.rs` | `journal verify`, `journal dump`, `journal repair` |
 //! | `json.rs`, `json/` | what resources and events look like as JSON |
 //! | `table.rs` | what they look like as tables |
 //! | `output.rs` | standard output, also when nobody reads it any more |
 
+mod backup;
 mod browse;
 mod chaos;
 mod cli;
@@ -33,6 +35,7 @@ mod json;
 mod landscape;
 mod matching;
 mod output;
+mod repair;
 mod subscriptions;
 mod table;
 mod tail;
