@@ -191,3 +191,5 @@ async fn what_was_not_written_can_be_asked_again_after_the_restart() {
     assert_eq!((published.position, published.replayed), (1, false));
     feed.stop().await;
 }
+
+mod redaction;

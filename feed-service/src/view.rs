@@ -9,7 +9,9 @@
 //! | `n/{network}` | `NetworkRow` | a network of the registry: what decisions need, and the whole of it |
 //! | `m/{member}` | `MemberRow` | a member of the registry: what decisions need, and the whole of it |
 //! | `b/{network}/{member}` | state, `i32`, then `Membership` | a membership of the registry |
-//! | `s/{statement}` | `hansa.feed.v1.Statement` | a statement; its `signature_count` is at `sc/` |
+//! | `s/{statement}` | `hansa.feed.v1.Statement` | a statement without its content; its `signature_count` is at `sc/` |
+//! | `st/{statement}/{position}{index}` | empty | the events that tell its content, or told it |
+//! | `red/{statement}` | empty | statements that are redacted |
 //! | `sn/{network}/{statement}` | empty | statements a network issued |
 //! | `sm/{member}/{statement}` | empty | statements a member issued or signed |
 //! | `g/{statement}/{member}` | `hansa.feed.v1.Signature` | a signature |
@@ -55,7 +57,7 @@ use hansa_proto::pb::common::v1 as common;
 use prost::Message;
 
 /// Format of the keys and values. Another number: the view is rebuilt.
-pub(crate) const FORMAT: u8 = 2;
+pub(crate) const FORMAT: u8 = 3;
 
 /// What is kept of a network of the registry.
 #[derive(Clone, PartialEq, Message)]

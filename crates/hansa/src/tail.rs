@@ -225,6 +225,7 @@ fn hue(kind: i32) -> &'static str {
             | EventKind::Rejected
             | EventKind::Suspended
             | EventKind::StatementRetracted
+            | EventKind::StatementRedacted
             | EventKind::MemberRetired,
         ) => "\x1b[31m",
         Some(

@@ -1,15 +1,17 @@
-//! `hansa join|leave|publish|sign|retract|launch|campaign`: one write each, safe to repeat with its
+//! `hansa join|leave|publish|sign|retract|redact|launch|campaign`: one write each, safe to repeat with its
 //! request id.
 
 mod campaign;
 mod course;
 mod membership;
+mod redaction;
 mod signing;
 mod statement;
 
 pub(crate) use campaign::{Launch, launch};
 pub(crate) use course::{Course, course};
 pub(crate) use membership::{Join, Leave, join, leave};
+pub(crate) use redaction::{Redact, redact};
 pub(crate) use signing::{Retract, Sign, retract, sign};
 pub(crate) use statement::{Publish, publish};
 

@@ -11,7 +11,9 @@ use hansa_proto::ids::{MemberId, StatementId};
 use hansa_proto::stored::Recorded;
 
 use super::rules::{Checks, check_etag};
-use super::{Body, Decided, Former, NewEvent, Rejection, Rule, Signing, State, Undecided, Unreadable};
+use super::{
+    Body, Decided, Former, NewEvent, Rejection, Rule, Signing, State, Undecided, Unreadable,
+};
 
 const KIND: &str = "hansa.feed.v1.Statement";
 
@@ -159,7 +161,8 @@ pub(super) fn redact(
     let mut statement = existing(state, id)?;
     check_etag(etag, statement.recorded.etag())?;
     let (context, count) = (context(state, &statement)?, state.signature_count(id)?);
-    let redacted = |statement| event(EventKind::StatementRedacted, &context, None, statement, count);
+    let redacted =
+        |statement| event(EventKind::StatementRedacted, &context, None, statement, count);
     if statement.state == StatementState::Redacted {
         return Ok(Decided::unchanged(redacted(statement)));
     }

@@ -58,6 +58,7 @@ writes! {
     SignStatementRequest "SignStatement" waits by min_registry_position;
     CorrectStatementRequest "CorrectStatement" waits by min_registry_position;
     RetractStatementRequest "RetractStatement";
+    RedactStatementRequest "RedactStatement";
     LaunchCampaignRequest "LaunchCampaign" waits by min_registry_position;
     JoinCampaignRequest "JoinCampaign" waits by min_registry_position;
     LeaveCampaignRequest "LeaveCampaign";

@@ -1,4 +1,4 @@
-//! StatementService: what networks and members publish, sign, correct and withdraw.
+//! StatementService: what networks and members publish, sign, correct, withdraw and must erase.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use hansa_proto::ids::{MemberId, NetworkId, StatementId};
 use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
+use hansa_view::ReadView;
 use pb::event::Body;
 use pb::statement_service_server::StatementService;
 use tonic::{Request, Response, Status};
 
 use super::pages::{self, Mark};
-use super::{Feed, envelope, read};
+use super::{Feed, contents, envelope, read};
 use crate::domain::Command;
 use crate::status;
 use crate::view::Lookup;
@@ -88,6 +89,21 @@ impl StatementService for Statements {
         }))
     }
 
+    async fn redact_statement(
+        &self,
+        request: Request<pb::RedactStatementRequest>,
+    ) -> Result<Response<pb::RedactStatementResponse>, Status> {
+        let mut violations = Violations::default();
+        let (envelope, message) = envelope::open(request, &mut violations);
+        let command = redact(message, &mut violations);
+        let answered = self.0.submit(envelope, command, violations).await?;
+        Ok(Response::new(pb::RedactStatementResponse {
+            statement: statement(answered.body),
+            position: answered.position,
+            replayed: answered.replayed,
+        }))
+    }
+
     async fn get_statement(
         &self,
         request: Request<pb::GetStatementRequest>,
@@ -99,11 +115,14 @@ impl StatementService for Statements {
         violations.finish().map_err(status::malformed)?;
         let id = id.expect("what violates nothing was read");
         self.0.applied(message.min_position, patience).await?;
-        let (statement, position) = self
-            .0
-            .query(move |keys| Ok((Lookup(keys).statement_message(&id)?, keys.applied().get())))
-            .await?;
-        let statement = statement.ok_or_else(|| status::not_found(KIND, message.name))?;
+        let look = move |keys: &ReadView<'_>| {
+            let lookup = Lookup(keys);
+            let statement = lookup.statement_message(&id)?.into_iter();
+            let found = statement.map(|statement| contents::bare(&lookup, statement));
+            Ok((found.collect::<Result<_, _>>()?, ()))
+        };
+        let (mut found, (), position) = self.0.statements(look).await?;
+        let statement = found.pop().ok_or_else(|| status::not_found(KIND, message.name))?;
         Ok(Response::new(pb::GetStatementResponse { statement: Some(statement), position }))
     }
 
@@ -128,17 +147,16 @@ impl StatementService for Statements {
         let after = mark.id_place(&token, &mut violations);
         violations.finish().map_err(status::malformed)?;
         self.0.applied(min_position, patience).await?;
-        let (page, position) = self
-            .0
-            .query(move |keys| {
-                let (network, member) = (network.as_ref(), member.as_ref());
-                let page = Lookup(keys).statements(network, member, after.as_deref(), size)?;
-                Ok((page, keys.applied().get()))
-            })
-            .await?;
+        let look = move |keys: &ReadView<'_>| {
+            let (lookup, network, member) = (Lookup(keys), network.as_ref(), member.as_ref());
+            let page = lookup.statements(network, member, after.as_deref(), size)?;
+            let found = page.rows.into_iter().map(|row| contents::bare(&lookup, row));
+            Ok((found.collect::<Result<_, _>>()?, page.more_after))
+        };
+        let (statements, more_after, position) = self.0.statements(look).await?;
         Ok(Response::new(pb::ListStatementsResponse {
-            statements: page.rows,
-            next_page_token: mark.next(page.more_after),
+            statements,
+            next_page_token: mark.next(more_after),
             position,
         }))
     }
@@ -216,6 +234,16 @@ fn correct(message: pb::CorrectStatementRequest, violations: &mut Violations) ->
         reason,
         etag: message.etag,
     })
+}
+
+fn redact(message: pb::RedactStatementRequest, violations: &mut Violations) -> Option<Command> {
+    let statement = read::name(&message.name, "name", StatementId::parse, violations);
+    let ground = message.legal_ground;
+    if ground.trim().is_empty() {
+        violations.push("legal_ground", "is required");
+    }
+    let legal_ground = read::words(ground, limits::REASON_CHARACTERS, "legal_ground", violations);
+    Some(Command::RedactStatement { statement: statement?, legal_ground, etag: message.etag })
 }
 
 fn retract(message: pb::RetractStatementRequest, violations: &mut Violations) -> Option<Command> {

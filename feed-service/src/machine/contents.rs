@@ -138,16 +138,8 @@ impl FeedMachine {
             Fault::caused(format!("commit {} is not of this feed", commit.position), corrupt)
         };
         let mut decoded = codec::decode(commit).map_err(corrupt)?;
-        let mut erased = false;
-        for event in &mut decoded.events {
-            let Some(statement) = content::told(event) else { continue };
-            let redacted = self.redacted_position(&statement.name);
-            let redacted = redacted.map_err(|error| view_fault(error, "read"))?;
-            if redacted > 0 {
-                content::erase(event, redacted);
-                erased = true;
-            }
-        }
+        let erased = codec::erase(&mut decoded, |name| self.redacted_position(name))
+            .map_err(|error| view_fault(error, "read"))?;
         Ok(erased.then(|| codec::erasure(self.identity, commit.position, decoded)))
     }
 

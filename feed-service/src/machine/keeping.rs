@@ -19,7 +19,7 @@ impl FeedMachine {
             let checked_at = Position::new(slot.position.get() - 1);
             return Ok(Decision::Answer(Answer::Kept(kept, checked_at)));
         }
-        let meta = CommitMeta { answered, followed: None, kept: Some(kept.clone()) };
+        let meta = CommitMeta { answered, kept: Some(kept.clone()), ..CommitMeta::default() };
         let draft = codec::encode(self.identity, slot, Vec::new(), &meta);
         if !draft.fits() {
             return Err(Refused::TooLarge);

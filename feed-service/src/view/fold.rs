@@ -2,6 +2,7 @@
 //! one read back, so a rebuilt view cannot differ from a live one.
 
 use hansa_journal::Position;
+use hansa_proto::feed::EventKind;
 use hansa_proto::ids::{CampaignId, MemberId, MembershipId, NetworkId, StatementId};
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::pb::registry::v1 as registry;
@@ -11,6 +12,7 @@ use prost::Message;
 
 use super::{Lookup, MemberRow, NetworkRow, RequestRow, campaigns, index, keys};
 use crate::codec::{self, CommitMeta};
+use crate::content;
 use crate::domain::Kept;
 
 /// Stages what a commit writes.
@@ -23,7 +25,7 @@ pub(crate) fn fold(
     for event in events {
         fold_event(staging, event)?;
     }
-    index::add(staging, events)?;
+    index::add(staging, events, &meta.told_bytes)?;
     match &meta.kept {
         Some(Kept::Now(subscription)) => {
             let key = keys::subscription(&subscription.id);
@@ -54,7 +56,7 @@ fn fold_event(staging: &mut Staging, event: &pb::Event) -> Result<(), ViewError>
         Body::NetworkBody(network) => return fold_network(staging, event, network),
         Body::MemberBody(member) => fold_member(staging, member),
         Body::MembershipBody(membership) => fold_membership(staging, membership),
-        Body::StatementBody(statement) => return fold_statement(staging, statement),
+        Body::StatementBody(statement) => return fold_statement(staging, event, statement),
         Body::SignatureBody(signature) => return fold_signature(staging, signature),
         Body::CampaignBody(campaign) => return campaigns::fold(staging, event, campaign),
         Body::ParticipationBody(participation) => {
@@ -107,7 +109,11 @@ fn fold_membership(staging: &mut Staging, membership: &registry::Membership) -> 
     Ok(())
 }
 
-fn fold_statement(staging: &mut Staging, statement: &pb::Statement) -> Result<(), ViewError> {
+fn fold_statement(
+    staging: &mut Staging,
+    event: &pb::Event,
+    statement: &pb::Statement,
+) -> Result<(), ViewError> {
     let id = StatementId::parse(&statement.name).map_err(ViewError::Value)?;
     if !statement.issuer_network.is_empty() {
         let network = NetworkId::parse(&statement.issuer_network).map_err(ViewError::Value)?;
@@ -120,7 +126,16 @@ fn fold_statement(staging: &mut Staging, statement: &pb::Statement) -> Result<()
     if Lookup(&*staging).statement_message(&id)?.is_none() {
         campaigns::statement_published(staging, &id, statement)?;
     }
-    staging.put(keys::statement(&id), statement.encode_to_vec());
+    let mut bare = content::without(statement);
+    if event.kind == EventKind::StatementRedacted.to_pb() {
+        staging.put(keys::redacted(&id), Vec::new());
+    } else {
+        let place = index::Place { position: event.position, index: event.index };
+        staging.put(keys::told_at(&id, place), Vec::new());
+        // Read back, its content may have been erased since: not yet, at this position.
+        bare.redacted_position = 0;
+    }
+    staging.put(keys::statement(&id), bare.encode_to_vec());
     Ok(())
 }
 

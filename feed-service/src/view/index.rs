@@ -5,6 +5,8 @@
 //! last block of a term's list stands in its head row, so that adding an event to a list reads and
 //! writes one key.
 
+use std::collections::BTreeMap;
+
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_view::{Keys, Staging, ViewError};
 use prost::Message;
@@ -39,14 +41,20 @@ pub(crate) struct Head {
     open: Vec<u8>,
 }
 
-/// Adds the events of a commit.
-pub(super) fn add(staging: &mut Staging, events: &[pb::Event]) -> Result<(), ViewError> {
+/// Adds the events of a commit. Those of which something was erased since count with the bytes they were
+/// told with, so that it makes no difference when they are read.
+pub(super) fn add(
+    staging: &mut Staging,
+    events: &[pb::Event],
+    told_bytes: &BTreeMap<u32, u64>,
+) -> Result<(), ViewError> {
     let Some(first) = events.first() else {
         return Ok(());
     };
     let mut all = head(&*staging, keys::EVENTS)?;
     for event in events {
-        let (number, bytes) = (all.count, event.encoded_len() as u64);
+        let told = told_bytes.get(&event.index).copied();
+        let (number, bytes) = (all.count, told.unwrap_or(event.encoded_len() as u64));
         for term in terms(event) {
             add_to_list(staging, &term, number, bytes)?;
         }

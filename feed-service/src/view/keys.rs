@@ -2,6 +2,7 @@
 
 use hansa_proto::ids::{CampaignId, MemberId, NetworkId, StatementId, SubscriptionId};
 
+use super::index::Place;
 use crate::terms::Term;
 
 /// The place in the registry.
@@ -16,6 +17,8 @@ pub(super) const MEMBERSHIPS: &str = "b/";
 pub(super) const SUBSCRIPTIONS: &str = "u/";
 /// All statements.
 pub(super) const STATEMENTS: &str = "s/";
+/// All redacted statements.
+pub(super) const REDACTED: &str = "red/";
 /// All campaigns.
 pub(super) const CAMPAIGNS: &str = "c/";
 
@@ -33,6 +36,21 @@ pub(super) fn membership(network: &NetworkId, member: &MemberId) -> Vec<u8> {
 
 pub(super) fn statement(id: &StatementId) -> Vec<u8> {
     key(&["s", id.id()])
+}
+
+/// Where a statement was told with its content.
+pub(super) fn told_at(id: &StatementId, place: Place) -> Vec<u8> {
+    let mut key = numbered(told(id).into_bytes(), place.position);
+    key.extend(place.index.to_be_bytes());
+    key
+}
+
+pub(super) fn told(id: &StatementId) -> String {
+    format!("st/{}/", id.id())
+}
+
+pub(super) fn redacted(id: &StatementId) -> Vec<u8> {
+    key(&["red", id.id()])
 }
 
 pub(super) fn statement_of_network(network: &NetworkId, id: &StatementId) -> Vec<u8> {

@@ -40,6 +40,8 @@ strict_enum! {
         Superseded = "superseded",
         /// Withdrawn.
         Retracted = "retracted",
+        /// Its content was erased.
+        Redacted = "redacted",
     }
 }
 
@@ -154,6 +156,8 @@ strict_enum! {
         CampaignHandedOver = "campaign_handed_over",
         /// A statement became part of a campaign.
         CampaignStatementAttached = "campaign_statement_attached",
+        /// The content of a statement was erased.
+        StatementRedacted = "statement_redacted",
     }
 }
 

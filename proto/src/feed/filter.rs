@@ -17,7 +17,7 @@ use crate::violation::Violations;
 /// all. The default takes everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Kinds of event. Corrections and retractions pass this field whatever it says, unless
+    /// Kinds of event. Corrections, retractions and redactions pass this field whatever it says, unless
     /// `exclude_withdrawals`.
     pub kinds: BTreeSet<EventKind>,
     /// Networks.
@@ -30,7 +30,7 @@ pub struct Filter {
     pub themes: BTreeSet<String>,
     /// Campaigns.
     pub campaigns: BTreeSet<CampaignId>,
-    /// Leave out corrections and retractions that `kinds` does not ask for.
+    /// Leave out corrections, retractions and redactions that `kinds` does not ask for.
     pub exclude_withdrawals: bool,
     /// Accept networks, members and campaigns that do not exist (yet).
     pub allow_unknown: bool,
@@ -135,11 +135,17 @@ impl EventKind {
                 | EventKind::CampaignEvaluated
                 | EventKind::CampaignHandedOver
                 | EventKind::CampaignStatementAttached
+                | EventKind::StatementRedacted
         )
     }
 
     /// Whether events of this kind take back something said: they pass the kinds of a filter.
     pub const fn is_withdrawal(self) -> bool {
-        matches!(self, EventKind::StatementCorrected | EventKind::StatementRetracted)
+        matches!(
+            self,
+            EventKind::StatementCorrected
+                | EventKind::StatementRetracted
+                | EventKind::StatementRedacted
+        )
     }
 }

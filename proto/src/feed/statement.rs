@@ -16,7 +16,7 @@ use crate::stored::{self, Corrupt, Recorded};
 use crate::violation::Violations;
 
 /// A published text of a network or of members. Never silently changed: a correction is a new
-/// statement that supersedes it, a withdrawal is an event.
+/// statement that supersedes it, a withdrawal is an event, and so is a redaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// Its name.
@@ -25,7 +25,7 @@ pub struct Statement {
     pub kind: StatementKind,
     /// The source's own word for what it is, at most 100 characters. Empty means the same as `kind`.
     pub kind_stated: String,
-    /// Title. Required, 1 to 1,000 characters.
+    /// Title. Required in requests, 1 to 1,000 characters. Empty: erased, or not at hand.
     pub title: String,
     /// BCP 47 tag of its language. Empty means not stated.
     pub language: String,
@@ -77,6 +77,12 @@ pub struct Statement {
     pub supersedes: Option<StatementId>,
     /// Why it was corrected or retracted, in words. Set by the feed.
     pub reason: String,
+    /// Position of the event that erased its content. 0: nothing was erased. Set by the feed.
+    pub redacted_position: u64,
+    /// On what legal ground its content was erased. Set by the feed; empty while it was not.
+    pub legal_ground: String,
+    /// SHA-256 of the content that was erased. Set by the feed; none while it was not.
+    pub content_sha256: Option<[u8; SHA256_BYTES]>,
     /// What the service writes down with it.
     pub recorded: Recorded,
 }
@@ -102,9 +108,7 @@ impl Statement {
             summary: self.summary.clone(),
             body: self.body.clone(),
             document_uri: self.document_uri.clone(),
-            document_sha256: self
-                .document_sha256
-                .map_or_else(Bytes::new, |hash| Bytes::copy_from_slice(&hash)),
+            document_sha256: hash_or_empty(self.document_sha256),
             issuer_network: name_or_empty(self.issuer_network.as_ref()),
             acting_member: name_or_empty(self.acting_member.as_ref()),
             issuer_members: self.issuer_members.iter().map(MemberId::to_string).collect(),
@@ -135,10 +139,13 @@ impl Statement {
             effective: self.effective,
             readings: self.readings.iter().map(Reading::to_pb).collect(),
             further_targets: self.further_targets.iter().map(Target::to_pb).collect(),
+            redacted_position: self.redacted_position,
+            legal_ground: self.legal_ground.clone(),
+            content_sha256: hash_or_empty(self.content_sha256),
         }
     }
 
-    /// From our own stored message, with what the feed set.
+    /// From our own stored message, with what the feed set; its content may be missing.
     pub fn from_stored(message: pb::Statement) -> Result<Statement, Corrupt> {
         stored::read(message, |mut message, fields| {
             let recorded = Recorded::from(&message);
@@ -148,19 +155,32 @@ impl Statement {
             let supersedes = link("supersedes", &message.supersedes);
             let reason = std::mem::take(&mut message.reason);
             let reason = fields.prose("reason", reason, REASON_CHARACTERS);
+            let redacted_position = message.redacted_position;
+            let legal_ground = std::mem::take(&mut message.legal_ground);
+            let legal_ground = fields.prose("legal_ground", legal_ground, REASON_CHARACTERS);
+            let content_sha256 = sha256("content_sha256", &message.content_sha256, fields);
             let effective = message.effective;
-            let statement = Statement::read(message, fields)?;
+            let statement = Statement::read_titled(message, fields, Fields::line)?;
             let statement = Statement { effective, reason, recorded, ..statement };
-            Some(Statement { state: state?, superseded_by, supersedes, ..statement })
+            let statement = Statement { state: state?, superseded_by, supersedes, ..statement };
+            Some(Statement { redacted_position, legal_ground, content_sha256, ..statement })
         })
     }
 
     /// From the fields of a message within a request.
     pub fn read(message: pb::Statement, fields: &mut Fields<'_>) -> Option<Statement> {
+        Statement::read_titled(message, fields, Fields::title)
+    }
+
+    fn read_titled<'f>(
+        message: pb::Statement,
+        fields: &mut Fields<'f>,
+        read_title: fn(&mut Fields<'f>, &str, String, usize) -> String,
+    ) -> Option<Statement> {
         let id = fields.required_name("name", &message.name, StatementId::parse);
         let kind = fields.required("kind", message.kind, StatementKind::from_pb);
         let kind_stated = fields.line("kind_stated", message.kind_stated, KIND_STATED_CHARACTERS);
-        let title = fields.title("title", message.title, TITLE_CHARACTERS);
+        let title = read_title(fields, "title", message.title, TITLE_CHARACTERS);
         let language = fields.language("language", message.language);
         let summary = fields.prose("summary", message.summary, SUMMARY_CHARACTERS);
         let body = fields.prose_of_bytes("body", message.body, BODY_BYTES);
@@ -235,6 +255,9 @@ impl Statement {
             superseded_by: None,
             supersedes: None,
             reason: String::new(),
+            redacted_position: 0,
+            legal_ground: String::new(),
+            content_sha256: None,
             recorded: Recorded::default(),
         })
     }
@@ -309,6 +332,10 @@ impl Signature {
             position: message.position,
         })
     }
+}
+
+fn hash_or_empty(hash: Option<[u8; SHA256_BYTES]>) -> Bytes {
+    hash.map_or_else(Bytes::new, |hash| Bytes::copy_from_slice(&hash))
 }
 
 /// A SHA-256, or empty.

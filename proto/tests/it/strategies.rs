@@ -373,7 +373,10 @@ pub fn statement() -> impl Strategy<Value = Statement> {
         of(statement_id()),
         prose(),
         recorded(),
-        (0..=100_000i64, any::<bool>(), vec(target(), 0..3)),
+        (
+            (0..=100_000i64, any::<bool>(), vec(target(), 0..3)),
+            (any::<u64>(), prose(), of(any::<[u8; 32]>())),
+        ),
         readings(&["published"], &["title", "target"], &["signature_count"]),
     );
     (what, who, about, rest).prop_map(|(what, who, about, rest)| {
@@ -405,9 +408,12 @@ pub fn statement() -> impl Strategy<Value = Statement> {
             supersedes: rest.4,
             reason: rest.5,
             recorded: rest.6,
-            effective_threshold: rest.7.0,
-            effective: rest.7.1,
-            further_targets: rest.7.2,
+            effective_threshold: rest.7.0.0,
+            effective: rest.7.0.1,
+            further_targets: rest.7.0.2,
+            redacted_position: rest.7.1.0,
+            legal_ground: rest.7.1.1,
+            content_sha256: rest.7.1.2,
             readings: rest.8,
         }
     })

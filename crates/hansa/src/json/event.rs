@@ -27,6 +27,7 @@ pub(crate) fn event(event: &pb::Event, cursor: &[u8]) -> Value {
         .given("principal", event.principal.as_str())
         .given("request_id", event.request_id.as_str())
         .given("registry_position", event.registry_position)
+        .given("redacted_position", event.redacted_position)
         .given("resource", resource(event))
         .given("title", headline(event))
         .given("summary", summary(event))
@@ -65,6 +66,9 @@ pub(crate) fn headline(event: &pb::Event) -> String {
                 membership.terms.last().and_then(|term| MembershipClass::from_pb(term.class));
             let class = class.map(|class| format!(" ({class})")).unwrap_or_default();
             format!("{} in {}{class}", bare(&membership.member), bare(&membership.network))
+        }
+        Some(Body::StatementBody(statement)) if statement.redacted_position > 0 => {
+            format!("{} (redacted)", bare(&statement.name))
         }
         Some(Body::StatementBody(statement)) => statement.title.clone(),
         Some(Body::SignatureBody(signature)) => {
