@@ -47,7 +47,11 @@ impl Chain {
     /// commit whose content was erased can still stand in the chain by them.
     #[must_use]
     pub fn extended(&self, position: Position, draft: &Draft) -> Chain {
-        self.extended_over(position, draft.recorded_at_micros, &Hashes::of(&draft.meta, &draft.body))
+        self.extended_over(
+            position,
+            draft.recorded_at_micros,
+            &Hashes::of(&draft.meta, &draft.body),
+        )
     }
 
     /// The value after one more commit of which only the hashes are known.

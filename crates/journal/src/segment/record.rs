@@ -186,7 +186,8 @@ struct Parts {
 /// A record with what remains of its commit, exactly as long; how much room there is when that is not
 /// enough.
 pub(super) fn erased(record: &Record, erasure: &Erasure) -> Result<Vec<u8>, usize> {
-    let place = usize::try_from(record.bytes).expect("a record has at most COMMIT_BYTES and a header");
+    let place =
+        usize::try_from(record.bytes).expect("a record has at most COMMIT_BYTES and a header");
     let room = place.saturating_sub(HEADER_BYTES + ERASURE_BYTES);
     if erasure.size() > room {
         return Err(room);
