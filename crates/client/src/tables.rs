@@ -38,7 +38,7 @@ pub use identity::{Decisions, Proposal, Unmatched};
 pub use layout::{Layout, Part, Snapshot};
 pub use observe::{Observation, Observed, observe};
 pub use plan::{Action, Plan, Planned, plan};
-pub use resources::{resources_of, restored};
+pub use resources::{absent, resources_of, restored};
 pub use run::{Refused, Tally, run};
 pub use sheet::{Sheet, SheetRow};
 pub use write::{Exported, exported, json_lines, long, members, networks, wide};

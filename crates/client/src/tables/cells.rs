@@ -59,8 +59,25 @@ words!(state, of_state, MembershipState);
 words!(class, of_class, MembershipClass);
 words!(end_reason, of_end_reason, EndReason);
 
-/// Roles with `;` between them. Words that are no kind are kept as they are.
-pub(super) fn roles(text: &str) -> Vec<pb::Role> {
+/// Roles with `;` between them, where words that are no kind are kept as they are, or as JSON.
+pub(super) fn roles(text: &str) -> Result<Vec<pb::Role>, String> {
+    match text.starts_with('[') {
+        true => roles_of_json(text),
+        false => Ok(plain_roles(text)),
+    }
+}
+
+fn roles_of_json(text: &str) -> Result<Vec<pb::Role>, String> {
+    let list: Vec<Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let role = |role: &Value| {
+        let kind = RoleKind::from_str(role["kind"].as_str().unwrap_or_default());
+        let stated = role["stated"].as_str().unwrap_or_default().to_owned();
+        Ok(pb::Role { kind: kind.map_err(|error| error.to_string())?.to_pb(), stated })
+    };
+    list.iter().map(role).collect()
+}
+
+fn plain_roles(text: &str) -> Vec<pb::Role> {
     let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
@@ -81,7 +98,15 @@ pub(super) fn of_roles(roles: &[pb::Role]) -> String {
             false => format!("{kind}={}", role.stated),
         }
     };
-    roles.iter().map(role).collect::<Vec<_>>().join(";")
+    let plain = roles.iter().map(role).collect::<Vec<_>>().join(";");
+    if plain_roles(&plain) == roles {
+        return plain;
+    }
+    let role = |role: &pb::Role| {
+        let kind = RoleKind::from_pb(role.kind).map_or("other", RoleKind::as_str);
+        json!({ "kind": kind, "stated": role.stated })
+    };
+    Value::Array(roles.iter().map(role).collect()).to_string()
 }
 
 /// Sources as JSON, or one citation.

@@ -85,9 +85,8 @@ impl Grades {
         let column = |name: &str| sheet.columns.iter().position(|column| column == name);
         let mut grades = Vec::new();
         for row in &sheet.rows {
-            let cell = |name: &str| column(name).and_then(|index| row.cells.get(index));
             let malformed = |problem: String| TableError::Malformed { at: sheet.at(row), problem };
-            let text = |name: &str| cell(name).map(String::as_str).unwrap_or_default();
+            let text = |name: &str| column(name).map(|index| row.cell(index)).unwrap_or_default();
             let class = match text("class") {
                 "" | "none" => None,
                 word => {

@@ -25,13 +25,18 @@ impl Held {
     pub async fn ask(registry: &Registry) -> Result<Held, TableError> {
         let mut client = registry.registry.clone();
         let mut messages = client.export(pb::ExportRequest::default()).await?.into_inner();
-        let mut held = Held::default();
+        let (mut held, mut whole) = (Held::default(), false);
         while let Some(message) = messages.message().await? {
-            if let Some(Message::Rows(rows)) = message.message {
-                held.take(rows);
+            match message.message {
+                Some(Message::Rows(rows)) => held.take(rows),
+                Some(Message::End(_)) => whole = true,
+                Some(Message::Header(_)) | None => {}
             }
         }
-        Ok(held)
+        match whole {
+            true => Ok(held),
+            false => Err(TableError::Unfinished),
+        }
     }
 
     fn take(&mut self, rows: pb::ExportRows) {

@@ -60,7 +60,7 @@ impl Decisions {
         };
         let rows = sheet.rows.iter();
         Ok(Decisions(
-            rows.map(|row| (row.cells[text].clone(), row.cells[member].clone())).collect(),
+            rows.map(|row| (row.cell(text).to_owned(), row.cell(member).to_owned())).collect(),
         ))
     }
 }

@@ -45,7 +45,8 @@ parts! {
     State = "state",
     /// Class.
     Class = "class",
-    /// Roles with `;` between them, each a kind, or a kind, `=` and the source's words.
+    /// Roles with `;` between them, each a kind, or a kind, `=` and the source's words; or as JSON:
+    /// `[{"kind": …, "stated": …}]`.
     Roles = "roles",
     /// Grade; with a scheme of grades it says class and roles too.
     Grade = "grade",

@@ -69,7 +69,13 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn cell(&self, part: Part) -> &str {
         let index = self.layout.index(self.sheet, part);
-        index.and_then(|index| self.row.cells.get(index)).map(String::as_str).unwrap_or_default()
+        index.map(|index| self.row.cell(index)).unwrap_or_default()
+    }
+
+    /// A cell in words of the source, blanks and all.
+    fn text(&self, part: Part) -> String {
+        let index = self.layout.index(self.sheet, part);
+        index.map(|index| self.row.text(index)).unwrap_or_default().to_owned()
     }
 
     /// A row of a long sheet; nothing when its grade says that it does not belong.
@@ -101,7 +107,7 @@ impl Reader<'_> {
         let clue = self.clue(&member)?;
         let mut observations = Vec::new();
         for index in self.layout.network_columns(self.sheet) {
-            let cell = self.row.cells.get(index).map(String::as_str).unwrap_or_default();
+            let cell = self.row.cell(index);
             let header = &self.sheet.columns[index];
             let term = self.term(cell).map_err(|problem| format!("{header}: {problem}"))?;
             observations.extend(term.map(|term| Observation {
@@ -160,8 +166,8 @@ impl Reader<'_> {
         let mut term = pb::Term {
             state: word(Part::State, cells::state)?,
             class: word(Part::Class, cells::class)?,
-            roles: cells::roles(self.cell(Part::Roles)),
-            representative: self.cell(Part::Representative).to_owned(),
+            roles: of_column(Part::Roles, cells::roles(self.cell(Part::Roles)))?,
+            representative: self.text(Part::Representative),
             applied: date(Part::Applied)?,
             invited: date(Part::Invited)?,
             council_voted: date(Part::CouncilVoted)?,
@@ -170,8 +176,8 @@ impl Reader<'_> {
             left: date(Part::Left)?,
             as_of: date(Part::AsOf)?,
             end_reason: word(Part::EndReason, cells::end_reason)?,
-            reason: self.cell(Part::Reason).to_owned(),
-            note: self.cell(Part::Note).to_owned(),
+            reason: self.text(Part::Reason),
+            note: self.text(Part::Note),
             sources: of_column(Part::Sources, cells::sources(self.cell(Part::Sources)))?,
             ..pb::Term::default()
         };
@@ -189,7 +195,7 @@ impl Reader<'_> {
             Some(grades) => grades,
             None if self.layout.wide => &plain,
             None => {
-                term.grade = cell.to_owned();
+                term.grade = self.text(Part::Grade);
                 return Ok(true);
             }
         };

@@ -1,6 +1,7 @@
 //! Whole resources as JSON Lines, in the canonical JSON of the contract: `{"network": …}`,
 //! `{"member": …}` or `{"membership": …}` a line, without what the registry sets.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use hansa_proto::pb;
@@ -10,7 +11,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use registry::batch_item::Change;
 use serde_json::{Value, json};
 
-use super::{Exported, TableError};
+use super::{Exported, Trouble};
 
 static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
     DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).expect("the build made the descriptors")
@@ -72,17 +73,38 @@ pub(super) fn membership_line(membership: &registry::Membership) -> String {
     json!({ "membership": to_json("Membership", &membership) }).to_string()
 }
 
-/// Reads resources out of JSON Lines.
-pub fn resources_of(file: &str, text: &str) -> Result<Exported, TableError> {
-    let mut resources = Exported::default();
+/// Reads resources out of JSON Lines. Lines that are none are told, and left out.
+pub fn resources_of(file: &str, text: &str) -> (Exported, Vec<Trouble>) {
+    let (mut resources, mut troubles) = (Exported::default(), Vec::new());
     for (line, content) in (1..).zip(text.lines()) {
         if content.trim().is_empty() {
             continue;
         }
-        let read = read(content, &mut resources);
-        read.map_err(|problem| TableError::Malformed { at: format!("{file}:{line}"), problem })?;
+        if let Err(problem) = read(content, &mut resources) {
+            troubles.push(Trouble { at: format!("{file}:{line}"), problem });
+        }
     }
-    Ok(resources)
+    (resources, troubles)
+}
+
+/// What of the resources is not held as it is, and how many are. Of a membership that is held, the terms
+/// that are not.
+pub fn absent(mut resources: Exported, held: &Exported) -> (Exported, usize) {
+    let count = |it: &Exported| it.networks.len() + it.members.len() + it.memberships.len();
+    let all = count(&resources);
+    let lines: HashSet<String> = super::json_lines(held).lines().map(str::to_owned).collect();
+    resources.networks.retain(|network| !lines.contains(&network_line(network)));
+    resources.members.retain(|member| !lines.contains(&member_line(member)));
+    let known: HashMap<&str, &registry::Membership> =
+        held.memberships.iter().map(|it| (it.name.as_str(), it)).collect();
+    for membership in &mut resources.memberships {
+        let known = known.get(membership.name.as_str());
+        let terms = known.map(|known| known.terms.as_slice()).unwrap_or_default();
+        membership.terms.retain(|term| !terms.contains(term));
+    }
+    resources.memberships.retain(|membership| !membership.terms.is_empty());
+    let held = all - count(&resources);
+    (resources, held)
 }
 
 fn read(content: &str, resources: &mut Exported) -> Result<(), String> {

@@ -28,8 +28,20 @@ pub struct Sheet {
 pub struct SheetRow {
     /// The line it begins on, from 1.
     pub line: u64,
-    /// Cells, in the order of the columns, without blanks around them.
+    /// Cells as they stand, in the order of the columns.
     pub cells: Vec<String>,
+}
+
+impl SheetRow {
+    /// A cell without blanks around it; empty where there is none.
+    pub fn cell(&self, index: usize) -> &str {
+        self.text(index).trim()
+    }
+
+    /// A cell as it stands; empty where there is none.
+    pub fn text(&self, index: usize) -> &str {
+        self.cells.get(index).map(String::as_str).unwrap_or_default()
+    }
 }
 
 impl Sheet {
@@ -58,7 +70,7 @@ impl Sheet {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .flexible(true)
-            .trim(csv::Trim::All)
+            .trim(csv::Trim::Headers)
             .from_reader(text.as_bytes());
         let columns: Vec<String> =
             reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
@@ -223,7 +235,7 @@ fn cell(value: &Value) -> Option<String> {
         Value::Null => Some(String::new()),
         Value::Bool(truth) => Some(if *truth { "1" } else { "0" }.to_owned()),
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.trim().to_owned()),
+        Value::String(text) => Some(text.clone()),
         Value::Array(_) | Value::Object(_) => None,
     }
 }

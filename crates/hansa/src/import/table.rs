@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use hansa_client::Registry;
 use hansa_client::tables::{
-    self, Action, Decisions, Grades, Held, Layout, Part, Plan, Sheet, Snapshot, Tally,
+    self, Action, Decisions, Grades, Held, Layout, Part, Plan, Planned, Sheet, Snapshot, Tally,
 };
 use hansa_proto::date::PartialDate;
 use hansa_proto::ids::NetworkId;
 use hansa_proto::pb::common::v1::Source;
+use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::pb::registry::v1::batch_item::Change;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -106,7 +107,7 @@ fn network_column(text: &str) -> Result<(String, NetworkId), String> {
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let registry = arguments.client.registry().await?;
     let plan = match arguments.resources {
-        true => Plan { ..resources(&arguments)? },
+        true => resources(&arguments, &registry).await?,
         false => planned(&arguments, &registry).await?,
     };
     let rows: Vec<(String, Change)> = plan
@@ -123,20 +124,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     report(&arguments, &plan, &tally?)
 }
 
-/// Whole resources, as they were exported.
-fn resources(arguments: &Arguments) -> Result<Plan> {
+/// Whole resources, as they were exported: those that are not held as they are.
+async fn resources(arguments: &Arguments, registry: &Registry) -> Result<Plan> {
     let file = arguments.file.display().to_string();
     let text = std::fs::read_to_string(&arguments.file)
         .with_context(|| format!("{file} cannot be read"))?;
-    let changes = tables::restored(tables::resources_of(&file, &text)?);
-    let planned = changes.into_iter().map(|(key, change)| tables::Planned {
+    let (resources, troubles) = tables::resources_of(&file, &text);
+    let request = pb::ExportRequest::default();
+    let held = tables::exported(registry, request, &mut |_| {}).await?;
+    let (resources, unchanged) = tables::absent(resources, &held);
+    let changes = tables::restored(resources).into_iter().map(|(key, change)| Planned {
         at: file.clone(),
         what: key.clone(),
         key,
         action: Action::Create,
         change: Some(change),
     });
-    Ok(Plan { planned: planned.collect(), ..Plan::default() })
+    let held = (0..unchanged).map(|_| Planned {
+        at: file.clone(),
+        what: "a resource".to_owned(),
+        key: String::new(),
+        action: Action::Unchanged,
+        change: None,
+    });
+    Ok(Plan { planned: changes.chain(held).collect(), troubles, ..Plan::default() })
 }
 
 async fn planned(arguments: &Arguments, registry: &Registry) -> Result<Plan> {
