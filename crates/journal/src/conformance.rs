@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use crate::limits::COMMIT_BYTES;
 use crate::{
-    AppendError, Chain, Commit, Draft, Framing, Journal, Position, ReadError, ReadLimit, Run,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Framing, Journal, Position, ReadError,
+    ReadLimit, Run,
 };
 
 /// Something that opens one journal again and again.
@@ -33,6 +34,7 @@ pub async fn all<E: Engine>(mut fresh: impl FnMut() -> E) {
     readers_see_whole_prefixes(&fresh()).await;
     the_largest_commit_fits(&fresh()).await;
     runs_are_what_is_read(&fresh()).await;
+    what_is_erased_keeps_its_place(&fresh()).await;
 }
 
 /// A draft that can be told from others.
@@ -118,9 +120,14 @@ async fn runs_are_what_is_read(engine: &dyn Engine) {
         !stored.body.len().is_multiple_of(5)
     };
     let all = read_all(&*journal).await;
-    for (after, last, bytes) in
-        [(0, 69, 1), (0, 69, 900), (0, 69, 1 << 20), (38, 42, 1), (38, 42, 1 << 20), (17, 55, 2_000)]
-    {
+    for (after, last, bytes) in [
+        (0, 69, 1),
+        (0, 69, 900),
+        (0, 69, 1 << 20),
+        (38, 42, 1),
+        (38, 42, 1 << 20),
+        (17, 55, 2_000),
+    ] {
         let (mut sent, mut expected, mut at) = (Vec::new(), Vec::new(), Position::new(after));
         while let Some(run) = run(&*journal, at, Position::new(last), bytes, framing).await {
             at = match run {
@@ -147,6 +154,37 @@ async fn runs_are_what_is_read(engine: &dyn Engine) {
         }
         assert_eq!(sent, expected, "runs of {bytes} bytes after {after} up to {last}");
     }
+}
+
+/// What is erased is read as what remains, everything else and the chain as before, also once reopened.
+async fn what_is_erased_keeps_its_place(engine: &dyn Engine) {
+    let large = |number: u8| Draft { body: Bytes::from(vec![number; 2_000]), ..draft(3) };
+    let journal = engine.open().await;
+    let mut expected = append(&*journal, vec![draft(1), large(2), draft(3)]).await;
+    expected.extend(append(&*journal, vec![large(4)]).await);
+    let tail = journal.tail();
+    for (position, body) in [(2, "first"), (4, "second"), (2, "first again")] {
+        let erasure = Erasure {
+            position: Position::new(position),
+            meta: Bytes::from_static(b"little"),
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        expected[position as usize - 1].meta = erasure.meta.clone();
+        expected[position as usize - 1].body = erasure.body.clone();
+        journal.erase(vec![erasure]).await.expect("it is erased");
+        assert_eq!(read_all(&*journal).await, expected);
+    }
+    assert_eq!(journal.tail(), tail, "J5: the chain is as it was");
+    let missing = Erasure { position: Position::new(5), meta: Bytes::new(), body: Bytes::new() };
+    let refused = journal.erase(vec![missing]).await;
+    assert!(matches!(refused, Err(EraseError::Missing { .. })), "was {refused:?}");
+    drop(journal);
+    let journal = engine.open().await;
+    expected.extend(append(&*journal, vec![draft(5)]).await);
+    assert_eq!(read_all(&*journal).await, expected);
+    let (position, chain) = tail;
+    let after = Chain::extended(&chain, position.next(), &draft(5));
+    assert_eq!(journal.tail(), (position.next(), after), "J5: what follows stands on what was");
 }
 
 async fn run(
