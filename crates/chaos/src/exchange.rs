@@ -184,7 +184,9 @@ impl Exchange {
             Kind::ExpireCursors => match Floor::at_head(&self.front.client).await {
                 Ok(floor) => {
                     self.front.control.keep_from(floor);
-                    self.caller.reset().await
+                    // Not by a reset, which may take what has come and was not read: the client is to have
+                    // a cursor that can expire.
+                    self.caller.end_with(&status::not_serving(fault.retry_after))
                 }
                 Err(status) => self.caller.end_with(&status),
             },
@@ -225,10 +227,11 @@ impl Exchange {
 
     /// What happens to all subscriptions.
     async fn undergo(&mut self, upheaval: Upheaval) -> Ended {
-        if upheaval.kind != Kind::Drain {
-            return self.caller.reset().await;
-        }
         let delay = upheaval.retry_after;
+        if upheaval.kind != Kind::Drain {
+            // Not by a reset, for the same reason.
+            return self.caller.end_with(&status::not_serving(delay));
+        }
         let retry_after = prost_types::Duration {
             seconds: i64::try_from(delay.as_secs()).unwrap_or(i64::MAX),
             nanos: i32::try_from(delay.subsec_nanos()).unwrap_or(0),
