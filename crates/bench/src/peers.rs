@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod etcd;
 pub mod fan;
+pub mod feed;
 pub mod figure;
 pub mod hansa;
 pub mod nats;
@@ -19,6 +20,8 @@ use calls::Callers;
 use fan::{Fan, Pace};
 use figure::{Figure, Runs};
 use server::{Executables, Server};
+
+use crate::stream::Client;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +63,8 @@ enum Contender {
     HansaStatement,
     HansaMembership,
     HansaImport,
+    HansaFeed,
+    HansaRaw,
 }
 
 impl Work {
@@ -88,14 +93,15 @@ impl Work {
 
     fn contenders(self) -> &'static [Contender] {
         use Contender::{
-            Etcd, HansaImport, HansaJoin, HansaMembership, HansaStatement, Nats, NatsAlways,
+            Etcd, HansaFeed, HansaImport, HansaJoin, HansaMembership, HansaRaw, HansaStatement,
+            Nats, NatsAlways,
         };
         match self {
             Work::Write | Work::WriteAlone => &[Etcd, NatsAlways, HansaJoin, HansaStatement],
             Work::Read => &[Etcd, HansaMembership],
             Work::Bulk => &[NatsAlways, Nats, HansaImport],
-            Work::FanOut | Work::SlowFanOut => &[Etcd, Nats],
-            Work::Replay => &[Nats],
+            Work::FanOut | Work::SlowFanOut => &[Etcd, Nats, HansaFeed],
+            Work::Replay => &[Nats, HansaFeed, HansaRaw],
         }
     }
 
@@ -111,13 +117,17 @@ impl Contender {
             (Contender::Etcd, Work::Read) => "etcd, serializable get",
             (Contender::Etcd, Work::FanOut | Work::SlowFanOut) => "etcd, a watch stream each",
             (Contender::Etcd, _) => "etcd put",
-            (Contender::Nats, Work::FanOut | Work::SlowFanOut) => "NATS core (not stored)",
+            (Contender::Nats, Work::FanOut | Work::SlowFanOut) => {
+                "NATS core (not stored), raw sinks"
+            }
             (Contender::Nats, Work::Replay) => "JetStream, ordered consumer",
             (Contender::Nats, _) => "JetStream, default sync (not durable)",
             (Contender::NatsAlways, _) => "JetStream, sync always",
             (Contender::HansaJoin, _) => "Hansa, join",
             (Contender::HansaStatement, _) => "Hansa, statement",
             (Contender::HansaMembership, _) => "Hansa, membership",
+            (Contender::HansaFeed, Work::Replay) => "Hansa, client of tonic",
+            (Contender::HansaFeed | Contender::HansaRaw, _) => "Hansa (stored), raw sinks",
             (Contender::HansaImport, _) => "Hansa, import of memberships",
         }
     }
@@ -156,6 +166,15 @@ impl Contender {
                     Work::FanOut | Work::SlowFanOut => nats::core(&server, work.fan(effort)).await,
                     Work::Replay => nats::replay(&server, count).await,
                     _ => nats::publish(&server, callers).await,
+                }
+            }
+            Contender::HansaFeed | Contender::HansaRaw => {
+                let server = Server::feed_alone(&executables.feed).await?;
+                let raw = self == Contender::HansaRaw;
+                let client = if raw { Client::Raw } else { Client::Tonic };
+                match work {
+                    Work::Replay => feed::replay(&server, client, effort.count).await,
+                    _ => feed::live(&server, work.fan(effort)).await,
                 }
             }
             Contender::HansaImport => {
