@@ -80,8 +80,8 @@ pub(crate) fn without(statement: &pb::Statement) -> pb::Statement {
     statement
 }
 
-/// A statement that was without content, with the content that another telling of it has. A reason that
-/// was given since stays.
+/// A statement that was without content, with the content that another telling of it has, or the mark that
+/// it was erased. A reason that was given since stays.
 pub(crate) fn with(bare: pb::Statement, told: pb::Statement) -> pb::Statement {
     let reason = match bare.reason.is_empty() {
         true => told.reason,
@@ -102,6 +102,7 @@ pub(crate) fn with(bare: pb::Statement, told: pb::Statement) -> pb::Statement {
         sources: told.sources,
         readings: told.readings,
         further_targets: told.further_targets,
+        redacted_position: told.redacted_position,
         reason,
         ..bare
     }

@@ -358,6 +358,29 @@ async fn what_stands_against_a_redaction_and_what_stands_after_it() {
     assert_eq!(refusal(statements.publish_statement(taken).await).code, Code::AlreadyExists);
 }
 
+/// A journal put back to before a redaction has given the redaction up, not what it erased.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redaction_that_a_restored_journal_gave_up() {
+    let (mut world, _) = world().await;
+    let mut statements = world.statements();
+    statements.publish_statement(publish("s", &[])).await.unwrap();
+    let position = statements.redact_statement(redact("s")).await.unwrap().into_inner().position;
+    world.stop_feed().await;
+    let (journal, later) = (world.feed_data().join("journal"), world.feed_data().join("later"));
+    std::fs::rename(&journal, &later).unwrap();
+    hansa_journal::restore(&later, &journal, &mut |commit| commit.position.get() < position)
+        .unwrap();
+    world.start_feed().await;
+    let left = get(&world, "s").await;
+    assert_eq!((left.state(), left.title.as_str()), (StatementState::Published, ""));
+    assert_eq!(left.redacted_position, position);
+    let retract = RetractStatementRequest { name: "statements/s".to_owned(), ..Default::default() };
+    statements.retract_statement(retract).await.unwrap();
+    statements.redact_statement(redact("s")).await.unwrap();
+    assert_eq!(get(&world, "s").await.state(), StatementState::Redacted);
+    assert_eq!(files_with_the_phrase(&world.feed_data()), [] as [PathBuf; 0]);
+}
+
 /// Both statements of one commit are erased, one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_and_its_correction() {

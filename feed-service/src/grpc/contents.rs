@@ -1,11 +1,12 @@
 //! Statements as callers see them: what the view holds of them, with the content that the journal holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hansa_journal::Position;
 use hansa_proto::ids::StatementId;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_view::{Keys, ReadView, ViewError};
+use pb::event::Body;
 use tonic::Status;
 
 use super::Feed;
@@ -43,37 +44,43 @@ impl Feed {
         &self,
         look: impl Fn(&ReadView<'_>) -> Result<(Vec<Bare>, R), ViewError> + Clone + Send + 'static,
     ) -> Result<(Vec<pb::Statement>, R, u64), Status> {
+        let mut erased = BTreeSet::new();
         loop {
             let look = look.clone();
             let query = self.query(move |keys| Ok((look(keys)?, keys.applied())));
             let ((found, rest), position) = query.await?;
-            if let Some(statements) = self.filled(found, position).await? {
+            if let Some(statements) = self.filled(found, position, &mut erased).await? {
                 return Ok((statements, rest, position.get()));
             }
         }
     }
 
-    /// Statements with their content; none when some of it was erased since they were found.
+    /// Statements with their content; none when some of it was erased since they were found. What was
+    /// found erased before they were is not of this history: a redaction that a restored journal gave up.
     async fn filled(
         &self,
         found: Vec<Bare>,
         position: Position,
+        erased: &mut BTreeSet<Place>,
     ) -> Result<Option<Vec<pb::Statement>>, Status> {
         let places: Vec<Place> = found.iter().filter_map(|bare| bare.content).collect();
         let mut told = self.told(places, position).await?;
-        let mut statements = Vec::with_capacity(found.len());
-        for Bare { statement, content } in found {
-            let Some(place) = content else {
-                statements.push(statement);
-                continue;
-            };
-            let Some(content) = told.remove(&place) else { return Ok(None) };
-            statements.push(content::with(statement, content));
+        let known = erased.clone();
+        let now = told.iter().filter(|(_, statement)| statement.redacted_position > 0);
+        erased.extend(now.map(|(place, _)| *place));
+        if !erased.is_subset(&known) {
+            return Ok(None);
         }
-        Ok(Some(statements))
+        let filled = found.into_iter().map(|Bare { statement, content }| {
+            match content.and_then(|place| told.remove(&place)) {
+                Some(told) => content::with(statement, told),
+                None => statement,
+            }
+        });
+        Ok(Some(filled.collect()))
     }
 
-    /// The statements told at some places, but for those that are erased.
+    /// The statements told at some places.
     async fn told(
         &self,
         places: Vec<Place>,
@@ -94,10 +101,10 @@ impl Feed {
                 let events = codec::decode_events(&commit.body).map_err(status::commit_corrupt)?;
                 for event in events {
                     let place = Place { position: event.position, index: event.index };
-                    if let Some(statement) = content::told(&event)
+                    if let Some(Body::StatementBody(statement)) = event.body
                         && places.contains(&place)
                     {
-                        told.insert(place, statement.clone());
+                        told.insert(place, statement);
                     }
                 }
             }

@@ -75,8 +75,9 @@ impl FeedMachine {
             return Ok(());
         }
         let told = self.told(&statement.name).map_err(Refused::Fault)?;
-        let Some(last) = told.last().and_then(content::told) else {
-            return Err(Refused::Fault(Fault::new(format!("{} has no content", statement.name))));
+        let Some(Body::StatementBody(last)) = told.last().and_then(|event| event.body.as_ref())
+        else {
+            return Err(Refused::Fault(Fault::new(format!("{} was never told", statement.name))));
         };
         match statement.redacted_position {
             0 => *statement = content::with(std::mem::take(statement), last.clone()),
