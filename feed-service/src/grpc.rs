@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hansa_chassis::framed::Framed;
-use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{Position, ReadLimit, Reader, Writer, WriterState};
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
@@ -44,6 +43,7 @@ use crate::interests::Interests;
 use crate::machine::{Answer, FeedMachine, Following, Request};
 use crate::named::NamedStreams;
 use crate::status;
+use crate::subscribe::Bell;
 use envelope::Envelope;
 
 /// Most bytes of a request.
@@ -64,8 +64,8 @@ pub(crate) struct Feed {
     pub(crate) max_subscriptions: usize,
     pub(crate) snapshots: Arc<Semaphore>,
     pub(crate) interests: Arc<Interests>,
+    pub(crate) bell: Arc<Bell>,
     pub(crate) named: Arc<NamedStreams>,
-    pub(crate) shutdown: Shutdown,
 }
 
 /// All services of the feed.

@@ -153,6 +153,11 @@ impl Interests {
         true
     }
 
+    /// Wakes everybody: the service ends its streams.
+    pub(crate) fn ring_all(&self) {
+        self.0.lock().ring_all();
+    }
+
     /// Filters held against an event so far.
     #[cfg(test)]
     pub(crate) fn evaluations(&self) -> u64 {

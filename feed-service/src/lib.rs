@@ -67,6 +67,7 @@ use follower::Follower;
 use grpc::Feed;
 use interests::Interests;
 use machine::{FeedMachine, ReadCommit};
+use subscribe::Bell;
 
 /// Snapshots sent at once: each may keep 16 MiB of what changes meanwhile.
 pub(crate) const MOST_SNAPSHOTS: usize = 16;
@@ -150,6 +151,13 @@ async fn run_over(
     let ending = Shutdown::new();
     let interests = Arc::new(Interests::default());
     let looking = tokio::spawn(look(Arc::clone(&interests), reader.clone(), state.clone()));
+    let bell = Arc::new(Bell::default());
+    let ringing = tokio::spawn(ring(
+        (Arc::clone(&bell), Arc::clone(&interests)),
+        reader.clone(),
+        state.clone(),
+        ending.clone(),
+    ));
     let feed = Arc::new(Feed {
         writer: writer.clone(),
         reader,
@@ -161,8 +169,8 @@ async fn run_over(
         max_subscriptions: config.max_subscriptions,
         snapshots: Arc::new(Semaphore::new(MOST_SNAPSHOTS)),
         interests: Arc::clone(&interests),
+        bell,
         named: Arc::default(),
-        shutdown: ending.clone(),
     });
     let follower = Follower {
         registry: config.registry,
@@ -191,8 +199,9 @@ async fn run_over(
     watching.abort();
     following.await?;
     writer.stop().await;
-    // Without a writer nothing more is released, and the look-out ends by itself.
+    // Without a writer nothing more is released, and look-out and bell end by themselves.
     looking.await?;
+    ringing.await?;
     let failed = match &*state.borrow() {
         WriterState::Failed(why) => Some(Arc::clone(why)),
         _ => None,
@@ -250,6 +259,23 @@ async fn look(interests: Arc<Interests>, reader: Reader, mut state: watch::Recei
     if state.wait_for(|state| *state == WriterState::Serving).await.is_ok() {
         interests.watch(&reader).await;
     }
+}
+
+/// Tells live streams of new commits once the feed has replayed its journal, and of its end.
+async fn ring(
+    (bell, interests): (Arc<Bell>, Arc<Interests>),
+    reader: Reader,
+    mut state: watch::Receiver<WriterState>,
+    ending: Shutdown,
+) {
+    if state.wait_for(|state| *state == WriterState::Serving).await.is_err() {
+        return;
+    }
+    let drained = async {
+        ending.drained().await;
+        interests.ring_all();
+    };
+    tokio::join!(bell.ring(&reader, &ending), drained);
 }
 
 /// Passes the end on to everything here: as asked for, or because the writer failed.

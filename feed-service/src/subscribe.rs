@@ -11,11 +11,13 @@
 //! | `subscription.rs` | the loop: what is sent when |
 //! | `replay.rs` | what of the past is read next |
 //! | `live.rs` | how a live one waits, and for what |
+//! | `bell.rs` | when live ones are told of new commits |
 //! | `batch.rs` | how commits become frames |
 //! | `rest.rs` | how long it may be silent |
 
 mod ask;
 mod batch;
+mod bell;
 mod live;
 mod replay;
 mod rest;
@@ -35,6 +37,7 @@ use crate::filter::{Matcher, unknown};
 use crate::grpc::Feed;
 use crate::status;
 use crate::view::Lookup;
+pub(crate) use bell::Bell;
 use subscription::Subscription;
 
 /// Opens a subscription: whole frames, ready to be sent.
@@ -52,6 +55,7 @@ pub(crate) async fn subscribe(
     let place = place.map_err(|_| status::too_many_streams(feed.max_subscriptions))?;
     let start = start::resolve(&feed, &ask).await?;
     let subscription = Subscription::open(subscription::Opening { feed, ask, start, place });
+    let subscription = Box::new(subscription);
     Ok(stream::unfold(subscription, |mut subscription| async move {
         let sent = subscription.next().await?;
         Some((sent, subscription))

@@ -1,28 +1,26 @@
 //! WatchChanges: the journal as a stream.
 //!
-//! The stream pulls: it holds a position and one bounded batch of commits, and makes the next message
-//! when the last was taken. A slow watcher costs nothing and loses nothing. A sign of life comes at
-//! least every interval, while catching up too, and names the position of the last commit sent.
+//! The stream pulls: it holds a position and one bounded run of commits, framed as they are stored, and
+//! makes the next when the last was taken. A slow watcher costs nothing and loses nothing. A sign of life
+//! comes at least every interval, while catching up too, and names the position of the last commit sent.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use hansa_chassis::clock;
 use hansa_chassis::shutdown::Shutdown;
-use hansa_journal::{Commit, JournalId, Position, ReadLimit, Reader};
+use hansa_journal::{JournalId, Position, Reader, Run};
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::violation::Violations;
 use hansa_proto::{limits, progress};
 use pb::watch_changes_response::Message;
+use prost::Message as _;
 use tokio::time::Sleep;
 use tonic::Status;
 
 use crate::{codec, status};
-
-/// Commits held for a watcher.
-const BATCH: ReadLimit = ReadLimit { commits: 64, bytes: 256 * 1024 };
 
 /// A checked request.
 struct Start {
@@ -58,12 +56,12 @@ fn fixed<const N: usize>(
     fixed
 }
 
-/// Opens the stream, or says why it cannot be.
+/// Opens the stream, whole frames ready to be sent, or says why it cannot be.
 pub(crate) async fn watch(
     reader: Reader,
     shutdown: Shutdown,
     request: pb::WatchChangesRequest,
-) -> Result<impl Stream<Item = Result<pb::WatchChangesResponse, Status>> + use<>, Status> {
+) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + use<>, Status> {
     let start = parse(&request).map_err(status::malformed)?;
     check_history(&reader, &start).await?;
     let opened = pb::WatchOpened {
@@ -78,7 +76,6 @@ pub(crate) async fn watch(
         position: start.after,
         interval: start.interval,
         silence: Box::pin(tokio::time::sleep(start.interval)),
-        ready: VecDeque::new(),
         opened: Some(opened),
         ended: false,
     };
@@ -113,62 +110,74 @@ struct Watch {
     position: Position,
     interval: Duration,
     silence: Pin<Box<Sleep>>,
-    ready: VecDeque<Commit>,
     opened: Option<pb::WatchOpened>,
     ended: bool,
 }
 
 impl Watch {
-    /// The next message; an error is the last.
-    async fn next(&mut self) -> Option<Result<pb::WatchChangesResponse, Status>> {
+    /// The next frames; an error is the last.
+    async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         if self.ended {
             return None;
         }
         if let Some(opened) = self.opened.take() {
-            return Some(Ok(pb::WatchChangesResponse { message: Some(Message::Opened(opened)) }));
+            return Some(Ok(framed(Message::Opened(opened))));
         }
-        let message = self.message().await;
-        self.ended = message.is_err();
-        Some(message)
+        let frames = self.frames().await;
+        self.ended = frames.is_err();
+        Some(frames)
     }
 
-    async fn message(&mut self) -> Result<pb::WatchChangesResponse, Status> {
-        tokio::select! {
+    async fn frames(&mut self) -> Result<Bytes, Status> {
+        let run = tokio::select! {
             biased;
             () = self.shutdown.drained() => return Err(status::not_serving()),
             () = &mut self.silence => return Ok(self.progress()),
-            filled = fill(&mut self.ready, &self.reader, self.position) => filled?,
+            run = run(&self.reader, self.position) => run?,
+        };
+        match run {
+            Run::Frames { frames, up_to } => {
+                self.position = up_to;
+                Ok(frames)
+            }
+            Run::Apart(commit) => {
+                self.position = commit.position;
+                let watched = codec::watched(&commit).map_err(status::codec)?;
+                watched.message.map(framed).ok_or_else(status::not_serving)
+            }
         }
-        let commit = self.ready.pop_front().expect("a batch that was filled has a commit");
-        self.position = commit.position;
-        codec::watched(&commit).map_err(status::codec)
     }
 
-    fn progress(&mut self) -> pb::WatchChangesResponse {
+    fn progress(&mut self) -> Bytes {
         self.silence = Box::pin(tokio::time::sleep(self.interval));
-        let progress = pb::WatchProgress {
+        framed(Message::Progress(pb::WatchProgress {
             position: self.position.get(),
             head_position: self.reader.head().get(),
             server_time: Some(codec::timestamp(clock::now_micros())),
-        };
-        pb::WatchChangesResponse { message: Some(Message::Progress(progress)) }
+        }))
     }
 }
 
-/// Waits until there is a commit to send. Nothing is lost when it is dropped half way.
-async fn fill(
-    ready: &mut VecDeque<Commit>,
-    reader: &Reader,
-    position: Position,
-) -> Result<(), Status> {
-    if !ready.is_empty() {
-        return Ok(());
+/// Waits until there is something to send. Nothing is lost when it is dropped half way.
+async fn run(reader: &Reader, position: Position) -> Result<Run, Status> {
+    loop {
+        reader.beyond(position).await.map_err(|_stopped| status::not_serving())?;
+        let run = reader.run(position, reader.head()).await;
+        if let Some(run) = run.map_err(|error| status::journal(error, reader))? {
+            return Ok(run);
+        }
     }
-    reader.beyond(position).await.map_err(|_stopped| status::not_serving())?;
-    let commits =
-        reader.read(position, BATCH).await.map_err(|error| status::journal(error, reader))?;
-    ready.extend(commits);
-    Ok(())
+}
+
+/// A message as gRPC frames it: a zero and its length before it.
+fn framed(message: Message) -> Bytes {
+    let message = pb::WatchChangesResponse { message: Some(message) };
+    let length = message.encoded_len();
+    let mut frame = BytesMut::with_capacity(5 + length);
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(length).expect("a message is far below four gigabytes"));
+    message.encode_raw(&mut frame);
+    frame.freeze()
 }
 
 #[cfg(test)]

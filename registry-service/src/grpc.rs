@@ -9,6 +9,7 @@ mod write;
 use std::pin::Pin;
 
 use futures_util::stream::Stream;
+use hansa_chassis::framed::{self, NoMessages};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::Writer;
 use hansa_proto::pb::registry::v1 as pb;
@@ -233,8 +234,7 @@ impl RegistryService for Registry {
         self.memberships(wait, request.into_inner()).await.map(Response::new)
     }
 
-    type WatchChangesStream =
-        Pin<Box<dyn Stream<Item = Result<pb::WatchChangesResponse, Status>> + Send>>;
+    type WatchChangesStream = NoMessages<pb::WatchChangesResponse>;
 
     async fn watch_changes(
         &self,
@@ -242,8 +242,8 @@ impl RegistryService for Registry {
     ) -> Answered<Self::WatchChangesStream> {
         self.queries.require_serving()?;
         let reader = self.queries.reader().clone();
-        let stream = changes::watch(reader, self.shutdown.clone(), request.into_inner()).await?;
-        Ok(Response::new(Box::pin(stream)))
+        let frames = changes::watch(reader, self.shutdown.clone(), request.into_inner()).await?;
+        Ok(framed::response(frames))
     }
 
     async fn list_history(

@@ -51,6 +51,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hansa_chassis::framed::Framed;
 use hansa_chassis::health::Health;
 use hansa_chassis::server::{self, ServeError};
 use hansa_chassis::shutdown::Shutdown;
@@ -190,7 +191,7 @@ fn routes(
     shutdown: Shutdown,
 ) -> Routes {
     let registry = Registry::new(writer, queries.clone(), imports, shutdown);
-    Routes::new(RegistryServiceServer::new(registry))
+    Routes::new(Framed(RegistryServiceServer::new(registry)))
         .add_service(LandscapeServiceServer::new(Landscape::new(queries)))
 }
 

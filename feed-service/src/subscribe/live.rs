@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hansa_journal::Position;
 use tonic::Status;
 
+use super::bell::{Closed, Listener};
 use crate::filter::Matcher;
 use crate::grpc::Feed;
 use crate::interests::{Interest, Match, Outlook};
@@ -16,6 +17,7 @@ use crate::view::search::{self, Axes};
 
 /// What one subscription waits for.
 pub(super) struct Live {
+    listener: Listener,
     axes: Arc<Axes>,
     /// Entered when it is live for the first time.
     interest: Option<Interest>,
@@ -36,8 +38,14 @@ pub(super) enum Ahead {
 }
 
 impl Live {
-    pub(super) fn new(axes: Axes) -> Live {
-        Live { axes: Arc::new(axes), interest: None, seen_events: 0, due: VecDeque::new() }
+    pub(super) fn new(axes: Axes, listener: Listener) -> Live {
+        Live {
+            listener,
+            axes: Arc::new(axes),
+            interest: None,
+            seen_events: 0,
+            due: VecDeque::new(),
+        }
     }
 
     /// Enters it with those who wait. False: it is entered already, or waits for everything.
@@ -96,11 +104,11 @@ impl Live {
         }
     }
 
-    /// Waits until there may be something after a position.
-    pub(super) async fn wait(&self, feed: &Feed, at: Position) -> Result<(), Status> {
+    /// Waits until there may be something after a position, or the service ends.
+    pub(super) async fn wait(&mut self, at: Position) -> Result<(), Status> {
         match self.interest.as_ref().filter(|interest| at >= interest.from()) {
             Some(interest) => interest.rung().await,
-            None => feed.reader.beyond(at).await.map_err(|_| status::not_serving())?,
+            None => self.listener.beyond(at).await.map_err(|Closed| status::not_serving())?,
         }
         Ok(())
     }

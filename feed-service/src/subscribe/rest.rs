@@ -5,6 +5,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hansa_chassis::clock;
 use tokio::time::Sleep;
 
@@ -19,12 +20,21 @@ pub(super) struct Rest {
 
 impl Rest {
     pub(super) fn new(interval: Duration) -> Rest {
-        Rest { interval, sleep: Box::pin(tokio::time::sleep(until(interval, clock::now_micros()))) }
+        let mut rest = Rest { interval, sleep: Box::pin(tokio::time::sleep(interval)) };
+        rest.again();
+        rest
     }
 
     /// Begins anew.
     pub(super) fn again(&mut self) {
         self.sleep.set(tokio::time::sleep(until(self.interval, clock::now_micros())));
+        // It runs only once it was asked.
+        let _ = self.sleep.as_mut().now_or_never();
+    }
+
+    /// Whether it is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.sleep.is_elapsed()
     }
 
     /// Waits until it is over.

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use hansa_chassis::clock;
 use hansa_journal::{Position, Run};
 use hansa_proto::limits::PROGRESS_EVENTS;
@@ -93,6 +92,7 @@ impl Subscription {
             max_batch_events: ask.caps.events,
             max_batch_bytes: ask.caps.bytes,
         };
+        let listener = feed.bell.listen();
         if let (Some(named), true) = (&named, state.is_some()) {
             named.does(Doing::Snapshot);
         }
@@ -106,7 +106,7 @@ impl Subscription {
             replay: Replay::new(matcher.axes()),
             passed_over: 0,
             told_live: false,
-            live: Live::new(matcher.axes()),
+            live: Live::new(matcher.axes(), listener),
             matcher: Arc::new(matcher),
             outbox: VecDeque::from([frames::message(Message::Opened(opened))]),
             phase: Phase::Running,
@@ -134,11 +134,11 @@ impl Subscription {
 
     /// Makes what is due: a message, the end, or a wait.
     async fn step(&mut self) -> Result<(), Status> {
-        if self.feed.shutdown.draining() {
+        if self.feed.bell.ends() {
             self.say_goodbye();
             return Ok(());
         }
-        if self.rest.over().now_or_never().is_some() || self.passed_over >= PROGRESS_EVENTS {
+        if self.rest.is_over() || self.passed_over >= PROGRESS_EVENTS {
             self.progress();
             return Ok(());
         }
@@ -291,20 +291,20 @@ impl Subscription {
         self.outbox.push_back(frames::message(message));
     }
 
-    /// Waits for what concerns it, the interval or the end of the service.
+    /// Waits for what concerns it, which is the end of the service too, or for the interval.
     async fn wait(&mut self) -> Result<(), Status> {
         if self.passed_over >= SIGN_EVENTS {
             self.progress();
             return Ok(());
         }
-        let Subscription { feed, rest, live, at, .. } = self;
+        let Subscription { rest, live, at, .. } = self;
         let due = tokio::select! {
-            rung = live.wait(feed, *at) => {
+            biased;
+            rung = live.wait(*at) => {
                 rung?;
                 false
             }
             () = rest.over() => true,
-            () = feed.shutdown.drained() => false,
         };
         if due {
             self.look_ahead()?;

@@ -114,9 +114,8 @@ fn a_chain_value_appended_to_stored_bytes_is_what_a_watcher_receives() {
         meta: Bytes::new(),
         body: Bytes::from(body.clone()),
     };
-    let chain = pb::Commit { chain: Bytes::from_static(&[5; 32]), ..pb::Commit::default() };
-    let message = Some(pb::watch_changes_response::Message::Commit(chain));
-    let appended = [body, pb::WatchChangesResponse { message }.encode_to_vec()].concat();
+    let mut appended = body;
+    assert!(framing(&stored.stored(), &mut appended));
     let decoded = pb::WatchChangesResponse::decode(appended.as_slice()).unwrap();
     assert_eq!(watched(&stored).unwrap(), decoded);
 }

@@ -15,7 +15,8 @@ use tonic::transport::{Channel, Endpoint};
 /// Different subjects of events: a filter on one of them takes one event in a hundred.
 pub const SUBJECTS: u64 = 100;
 /// What makes the message of an event about 300 bytes long.
-const TITLE: &str = "A statement of cities";
+const TITLE: &str = "A statement of the cities of a network to those who govern their countries, on what they \
+                     need to keep what they promised";
 /// Calls at once, over so many connections.
 const CALLS: usize = 64;
 const CONNECTIONS: usize = 4;
