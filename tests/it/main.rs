@@ -19,6 +19,7 @@ mod landscape;
 mod lacroix;
 mod memberships;
 mod mirror;
+mod mutants;
 mod plugs;
 mod real;
 mod redaction;

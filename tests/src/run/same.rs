@@ -2,7 +2,9 @@
 //!
 //! Times, ports, cursors and how messages are cut into frames are not, nor how often a call had to be
 //! made until it was answered. What was asked, what became of it and at which position, and which events
-//! each actor was sent, is: here first everything that was asked, in order, then each actor's events.
+//! each actor was sent, is: here first what was done to the services, then everything that was asked, then
+//! each actor's events, all in order. Whether a call under way was answered before its service was cut off
+//! or when it was made again is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ use crate::history::{Line, What};
 /// A history as lines that two runs of a seed have in common.
 pub fn same_in_every_run(lines: &[Line]) -> Vec<String> {
     let mut calls: BTreeMap<u64, Call> = BTreeMap::new();
-    let mut same = Vec::new();
+    let (mut deeds, mut commands) = (Vec::new(), Vec::new());
     let mut answered: BTreeSet<String> = BTreeSet::new();
     // What was on its way when a stream ended comes again.
     let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -21,8 +23,8 @@ pub fn same_in_every_run(lines: &[Line]) -> Vec<String> {
     for line in lines {
         let call = calls.entry(line.call).or_default();
         match &line.what {
-            What::Begun { of } => same.push(format!("begun {of}")),
-            What::Done { deed } => same.push(format!("done {deed}")),
+            What::Begun { of } => deeds.push(format!("begun {of}")),
+            What::Done { deed } => deeds.push(format!("done {deed}")),
             What::Called { method } => call.method.clone_from(method),
             What::Sent { message } => call.request = message.clone(),
             What::Received { message } => {
@@ -33,13 +35,13 @@ pub fn same_in_every_run(lines: &[Line]) -> Vec<String> {
             }
             What::Ended { code, reason, .. } => {
                 let told = call.told(&line.actor, *code, reason);
-                same.extend(told.filter(|told| answered.insert(told.clone())));
+                commands.extend(told.filter(|told| answered.insert(told.clone())));
             }
             What::Abandoned => {}
         }
     }
-    same.extend(sent.into_values().flatten());
-    same
+    let events = sent.into_values().flatten();
+    deeds.into_iter().chain(commands).chain(events).collect()
 }
 
 #[derive(Default)]
