@@ -1,11 +1,12 @@
 //! Rounds of kill -9: real processes, cut off at random moments, under load through gRPC.
 //!
 //! Callers do the same small story again and again: a member is recorded, joins, sometimes leaves, and
-//! signs a statement. Every request carries an id, so that one whose answer was lost is asked again.
-//! After each round: what was acknowledged is answered as before, at its position; the feed tells each
-//! join once, in the registry's order; the journals are whole.
+//! signs a statement, of which some are redacted. Every request carries an id, so that one whose answer
+//! was lost is asked again. After each round: what was acknowledged is answered as before, at its position;
+//! the feed tells each join once, in the registry's order; no file of the feed holds what was redacted; the
+//! journals are whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hansa_proto::pb::feed::v1::EventKind;
+use hansa_proto::pb::feed::v1::{EventKind, RedactStatementRequest};
 use hansa_proto::pb::registry::v1::LeaveNetworkRequest;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -26,6 +27,8 @@ use crate::events::{after, batches, messages_to_head};
 use crate::make;
 use crate::world::{Clients, PATIENCE, free_address, serving, within};
 
+/// Stands before the number of its story in the title of each statement, and nowhere else.
+const PHRASE: &str = "the title of the story ";
 const NETWORKS: u64 = 4;
 const CALLERS: usize = 8;
 /// Answers of earlier rounds asked for again after each round.
@@ -77,6 +80,8 @@ pub struct Report {
     pub asked_again: usize,
     /// Joins told by the feed.
     pub joins_told: usize,
+    /// Statements that are redacted.
+    pub redacted: usize,
 }
 
 /// One request of the story of a number.
@@ -86,6 +91,7 @@ enum Step {
     Join,
     Leave,
     Publish,
+    Redact,
 }
 
 impl Step {
@@ -93,6 +99,9 @@ impl Step {
         let mut steps = vec![Step::Create, Step::Join];
         if number.is_multiple_of(4) {
             steps.push(Step::Publish);
+        }
+        if number.is_multiple_of(8) {
+            steps.push(Step::Redact);
         }
         if number.is_multiple_of(3) {
             steps.push(Step::Leave);
@@ -136,8 +145,20 @@ impl Step {
                 let mut request = make::statement(&format!("s-{number}"), &network, &[&member]);
                 request.request_id = request_id;
                 request.min_registry_position = registry_position;
+                let statement = request.statement.as_mut().expect("it is one of a statement");
+                statement.title = format!("{PHRASE}{number}.");
                 let published = clients.statements().publish_statement(request).await?.into_inner();
                 Ok((published.position, published.replayed))
+            }
+            Step::Redact => {
+                let request = RedactStatementRequest {
+                    name: format!("statements/s-{number}"),
+                    legal_ground: "a ground".to_owned(),
+                    request_id,
+                    ..Default::default()
+                };
+                let redacted = clients.statements().redact_statement(request).await?.into_inner();
+                Ok((redacted.position, redacted.replayed))
             }
         }
     }
@@ -231,6 +252,7 @@ impl Soak {
         self.resolve_unfinished().await;
         self.check_acknowledged().await;
         self.check_feed().await;
+        self.check_redacted().await;
     }
 
     async fn kill_under_load(&mut self, victim: Victim) {
@@ -356,6 +378,20 @@ impl Soak {
         self.report.joins_told = told.len();
     }
 
+    /// What was redacted stands in no file of the feed; what was not stands there.
+    async fn check_redacted(&mut self) {
+        let learnt = self.learnt.lock().await;
+        let numbers = |step| {
+            let known = learnt.acknowledged.keys().filter(move |(known, _)| *known == step);
+            known.map(|(_, number)| *number).collect::<BTreeSet<u64>>()
+        };
+        let (published, redacted) = (numbers(Step::Publish), numbers(Step::Redact));
+        let found = numbers_in_files(&self.data(Victim::Feed));
+        let expected: BTreeSet<u64> = published.difference(&redacted).copied().collect();
+        assert_eq!(found, expected, "redacted were {redacted:?}");
+        self.report.redacted = redacted.len();
+    }
+
     fn verify_journals(&self) {
         for part in parts(Victim::Both) {
             let journal = self.data(part).join("journal");
@@ -399,13 +435,31 @@ async fn tell(clients: &Clients, learnt: &Mutex<Learnt>, number: u64) -> Result<
         let asking = step.ask(clients, number, registry_position);
         let answer = tokio::time::timeout(PATIENCE, asking);
         let (position, _) = answer.await.expect("a call ends within a minute")?;
-        if step != Step::Publish {
+        if !matches!(step, Step::Publish | Step::Redact) {
             registry_position = position;
         }
         let known = learnt.lock().await.acknowledged.insert((step, number), position);
         assert!(known.is_none_or(|known| known == position), "{step:?}-{number} was done twice");
     }
     Ok(())
+}
+
+/// The numbers of the stories whose statement's title stands in a file under a directory.
+fn numbers_in_files(directory: &Path) -> BTreeSet<u64> {
+    let mut numbers = BTreeSet::new();
+    for entry in std::fs::read_dir(directory).expect("there is a directory") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_dir() {
+            numbers.extend(numbers_in_files(&path));
+            continue;
+        }
+        // A file of a running service may be gone by now.
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let titles = text.split(PHRASE).skip(1).filter_map(|after| after.split('.').next());
+        numbers.extend(titles.filter_map(|number| number.parse::<u64>().ok()));
+    }
+    numbers
 }
 
 /// A child process; dropped, it is killed with SIGKILL and waited for.
