@@ -1,81 +1,31 @@
-"""A client in another language: what it generates from the .proto files alone works against the binary.
+"""What is generated from the .proto files alone works against the services: a network and a member are
+recorded, the member joins, the feed tells it, and a refusal says why."""
 
-    python test_roundtrip.py --hansa PATH_TO_BINARY
-
-Starts `hansa up` in an empty directory, records a network and a member, lets the member join, receives
-the join from the feed, is refused once, and ends the process with SIGTERM.
-"""
-
-import argparse
-import contextlib
-import importlib
-import json
-import pathlib
-import signal
-import subprocess
-import sys
-import tempfile
-import time
+import unittest
 import uuid
 
 import grpc
 from google.protobuf import empty_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from grpc_tools import protoc
-import grpc_tools
+from hansa.common.v1 import common_pb2 as common
+from hansa.feed.v1 import event_pb2 as events
+from hansa.feed.v1 import feed_service_pb2
+from hansa.registry.v1 import member_pb2 as member
+from hansa.registry.v1 import membership_pb2 as membership
+from hansa.registry.v1 import network_pb2 as network
+from hansa.registry.v1 import registry_service_pb2 as calls
+import harness
 
-PROTO = pathlib.Path(__file__).resolve().parents[3] / "proto"
-START_SECONDS = 60
 CALL_SECONDS = 30
-STOP_SECONDS = 30
 
 
-def generate(out: pathlib.Path) -> None:
-    """Generates the clients into `out` and makes them importable."""
-    well_known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
-    files = sorted(str(path.relative_to(PROTO)) for path in PROTO.glob("hansa/**/*.proto"))
-    assert files, f"no .proto files under {PROTO}"
-    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}"]
-    arguments += [f"--python_out={out}", f"--grpc_python_out={out}", *files]
-    assert protoc.main(arguments) == 0, "the .proto files do not compile"
-    sys.path.insert(0, str(out))
-
-
-@contextlib.contextmanager
-def running(binary: pathlib.Path, directory: pathlib.Path):
-    """The pair, with where its services listen. It must end with 0 on SIGTERM."""
-    endpoints = directory / "endpoints.json"
-    log = directory / "hansa.log"
-    command = [str(binary), "up", "--data", str(directory / "data")]
-    command += ["--registry-listen", "127.0.0.1:0", "--feed-listen", "127.0.0.1:0"]
-    command += ["--endpoints-file", str(endpoints), "--no-tail", "--no-import"]
-    with log.open("wb") as lines:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=lines, stderr=lines)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not endpoints.exists():
-            assert process.poll() is None, f"hansa ended with {process.returncode} at its start"
-            assert time.monotonic() < deadline, f"hansa does not serve after {START_SECONDS} s"
-            time.sleep(0.02)
-        yield json.loads(endpoints.read_text())
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=STOP_SECONDS)
-        assert code == 0, f"hansa ended with {code} on SIGTERM"
-    except BaseException:
-        sys.stderr.write(log.read_text(errors="replace"))
-        raise
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def channel(endpoint: str) -> grpc.Channel:
-    """Endpoints are `http://host:port`; grpcio wants `host:port`."""
-    scheme, _, authority = endpoint.partition("://")
-    assert scheme == "http" and authority, f"not an endpoint: {endpoint}"
-    return grpc.insecure_channel(authority)
+class RoundTrip(unittest.TestCase):
+    def test_a_join_is_recorded_told_and_done_once(self) -> None:
+        with harness.running() as world:
+            check_join(world.registry, world.events)
+            check_refusal(world.registry)
+            world.close()
 
 
 def request_id() -> str:
@@ -84,12 +34,6 @@ def request_id() -> str:
 
 def check_join(registry, feed) -> None:
     """A network and a member are recorded, the member joins, the feed tells it."""
-    common = importlib.import_module("hansa.common.v1.common_pb2")
-    network = importlib.import_module("hansa.registry.v1.network_pb2")
-    member = importlib.import_module("hansa.registry.v1.member_pb2")
-    membership = importlib.import_module("hansa.registry.v1.membership_pb2")
-    calls = importlib.import_module("hansa.registry.v1.registry_service_pb2")
-
     created = registry.CreateNetwork(
         calls.CreateNetworkRequest(
             network=network.Network(
@@ -146,10 +90,8 @@ def check_join(registry, feed) -> None:
 
 def first_join(feed):
     """The first JOINED there is, from the beginning of the feed."""
-    events = importlib.import_module("hansa.feed.v1.event_pb2")
-    calls = importlib.import_module("hansa.feed.v1.feed_service_pb2")
     stream = feed.Subscribe(
-        calls.SubscribeRequest(
+        feed_service_pb2.SubscribeRequest(
             beginning=empty_pb2.Empty(),
             filter=events.Filter(kinds=[events.EVENT_KIND_JOINED]),
         ),
@@ -169,7 +111,6 @@ def first_join(feed):
 
 def check_refusal(registry) -> None:
     """A network that does not exist cannot be joined, and the status says so to programs."""
-    calls = importlib.import_module("hansa.registry.v1.registry_service_pb2")
     join = calls.JoinNetworkRequest(network="networks/none", member="members/de-luebeck")
     try:
         registry.JoinNetwork(join, timeout=CALL_SECONDS)
@@ -194,24 +135,5 @@ def detail(status, kind):
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--hansa", required=True, type=pathlib.Path, help="the binary")
-    binary = parser.parse_args().hansa.resolve(strict=True)
-    with tempfile.TemporaryDirectory(prefix="hansa-python-") as name:
-        directory = pathlib.Path(name)
-        generated = directory / "generated"
-        generated.mkdir()
-        generate(generated)
-        registry_stubs = importlib.import_module("hansa.registry.v1.registry_service_pb2_grpc")
-        feed_stubs = importlib.import_module("hansa.feed.v1.feed_service_pb2_grpc")
-        with running(binary, directory) as endpoints:
-            with channel(endpoints["registry"]) as to_registry, channel(endpoints["feed"]) as to_feed:
-                registry = registry_stubs.RegistryServiceStub(to_registry)
-                check_join(registry, feed_stubs.FeedServiceStub(to_feed))
-                check_refusal(registry)
-    print("python client: the round trip, the refusal and the end on SIGTERM hold")
-
-
 if __name__ == "__main__":
-    main()
+    unittest.main()
