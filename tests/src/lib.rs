@@ -1,13 +1,20 @@
 //! Both services in this process, on ports of their own, with directories of their own: for the tests
 //! of the pair, and for the integration tests of whoever calls it.
 //!
-//! ```no_run
-//! # async fn example() {
-//! let mut world = hansa_tests::World::start().await;
-//! let mut registry = world.registry();
-//! // … call it, subscribe to the feed, then pull a plug:
-//! world.kill_feed().await;
+//! ```
+//! # #[tokio::main] async fn main() {
+//! use hansa_client::{Feed, Item, Subscription};
+//! use hansa_tests::{World, make};
+//!
+//! let mut world = World::start().await;
+//! world.registry().create_member(make::member("pt-lisbon", "PT")).await.unwrap();
+//! let feed = Feed::connect(&world.feed_url()).await.unwrap();
+//! let mut news = Subscription::builder(&feed).open();
+//! let Item::Opened(_) = news.next().await.unwrap().unwrap() else { panic!("not opened") };
+//! world.kill_feed().await; // a crash; what is durable is there again
 //! world.start_feed().await;
+//! let told = async { while !matches!(news.next().await, Some(Ok(Item::Events { .. }))) {} };
+//! tokio::time::timeout(std::time::Duration::from_secs(30), told).await.unwrap();
 //! # }
 //! ```
 //!
@@ -16,6 +23,7 @@
 //! | file | answers |
 //! | --- | --- |
 //! | `world.rs` | how the pair is started, stopped, killed and looked at |
+//! | `chaos.rs` | a front that cuts, delays and lies, for tests of clients |
 //! | `crash.rs` | rounds of kill -9 of real processes |
 //! | `checker.rs` | whether a history keeps what docs/guarantees.md promises |
 //! | `history.rs` | what happened in a run, line by line |
@@ -24,9 +32,11 @@
 //! | `make.rs` | the smallest valid request of each kind |
 //! | `mutants.rs` | faults made by hand, each with the test that has to catch it |
 //! | `events.rs` | reading streams to an end that is known |
+//! | `processes.rs` | the pair as a process of its own, with the real binary |
 //! | `refusal.rs` | what a status says, for assertions |
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod chaos;
 pub mod checker;
 pub mod crash;
 pub mod events;
@@ -34,6 +44,7 @@ pub mod history;
 pub mod make;
 pub mod model;
 pub mod mutants;
+pub mod processes;
 pub mod refusal;
 pub mod run;
 mod world;
