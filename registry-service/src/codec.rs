@@ -10,11 +10,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use hansa_journal::{Commit, Slot, Stored};
-use hansa_proto::date::PartialDate;
 use hansa_proto::ids::RequestId;
 use hansa_proto::pb::registry::v1 as pb;
-use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
-use hansa_proto::violation::Violations;
+use hansa_proto::registry::{Member, Membership, Network};
 use prost::Message as _;
 
 use crate::domain::{Change, Resource};
@@ -179,34 +177,6 @@ pub(crate) fn watched(stored: &Commit) -> Result<pb::WatchChangesResponse, Codec
     Ok(pb::WatchChangesResponse {
         message: Some(pb::watch_changes_response::Message::Commit(commit)),
     })
-}
-
-/// The changes of a stored commit.
-pub(crate) fn changes(body: &[u8]) -> Result<Vec<Change>, CodecError> {
-    commit(body)?.changes.into_iter().map(change_from_pb).collect()
-}
-
-fn change_from_pb(change: pb::Change) -> Result<Change, CodecError> {
-    let kind = ChangeKind::from_pb(change.kind)
-        .ok_or_else(|| CodecError::new("a change", format!("kind {} is unknown", change.kind)))?;
-    let mut violations = Violations::default();
-    let occurred_at = change
-        .occurred_at
-        .and_then(|date| PartialDate::parse(date, "occurred_at", &mut violations));
-    violations.finish().map_err(|error| CodecError::new("a change", error))?;
-    let resource = match change.resource {
-        Some(pb::change::Resource::Network(network)) => {
-            Resource::Network(Box::new(network_from_pb(network)?))
-        }
-        Some(pb::change::Resource::Member(member)) => {
-            Resource::Member(Box::new(member_from_pb(member)?))
-        }
-        Some(pb::change::Resource::Membership(membership)) => {
-            Resource::Membership(Box::new(membership_from_pb(membership)?))
-        }
-        None => return Err(CodecError::new("a change", "it holds no resource")),
-    };
-    Ok(Change { kind, occurred_at, resource })
 }
 
 /// A stored network.

@@ -134,11 +134,13 @@ pub(crate) struct Found {
 }
 
 impl Query {
-    /// The resource of an id at a position, when it is asked for.
+    /// The resource of an id at a position, when it is asked for. A membership of a network may be in
+    /// hand, as it is now.
     fn find(
         &self,
         keys: &ReadView<'_>,
         id: &str,
+        now: Option<&[u8]>,
         at: Position,
     ) -> Result<Option<Found>, ViewError> {
         match &self.scope {
@@ -146,7 +148,10 @@ impl Query {
             Scope::Members => self.member(keys, member_id(id)?, at),
             Scope::OfNetwork(network) => {
                 let id = MembershipId { network: network.clone(), member: member_id(id)? };
-                let membership = versions::membership_at(keys, &id, at)?;
+                let membership = match now {
+                    Some(now) => versions::membership_shown(keys, &id, view::message(now)?, at)?,
+                    None => versions::membership_at(keys, &id, at)?,
+                };
                 let by = id.member.id();
                 membership.map_or(Ok(None), |found| self.membership(keys, &id, by, found, at))
             }

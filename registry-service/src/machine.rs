@@ -143,14 +143,17 @@ impl RegistryMachine {
     fn fold(&mut self, changes: &[Change]) -> Result<Vec<pb::Change>, ViewError> {
         let mut folded = Vec::with_capacity(changes.len());
         for change in changes {
-            view::fold(&mut self.staging, change)?;
             let active_members = match &change.resource {
                 Resource::Network(network) => {
                     view::count(&self.staging, &network.id)?.active_on_the_wire()
                 }
                 Resource::Member(_) | Resource::Membership(_) => 0,
             };
-            folded.push(codec::change_to_pb(change, active_members));
+            let change = codec::change_to_pb(change, active_members);
+            if let Some(resource) = &change.resource {
+                view::fold(&mut self.staging, resource)?;
+            }
+            folded.push(change);
         }
         Ok(folded)
     }
@@ -241,10 +244,11 @@ impl Machine for RegistryMachine {
         let unreadable = |error| {
             Fault::caused(format!("the commit at {} cannot be replayed", commit.position), error)
         };
-        let changes = codec::changes(&commit.body).map_err(unreadable)?;
+        let changes = codec::commit(&commit.body).map_err(unreadable)?.changes;
         let meta = Meta::from_bytes(&commit.meta).map_err(unreadable)?;
         for change in &changes {
-            view::fold(&mut self.staging, change)
+            let missing = || unreadable(codec::CodecError::new("a change", "it holds no resource"));
+            view::fold(&mut self.staging, change.resource.as_ref().ok_or_else(missing)?)
                 .map_err(|error| fault("a change was not staged", error))?;
         }
         if let Some(key) = retry_key(&meta).map_err(unreadable)? {

@@ -33,7 +33,7 @@ use hansa_view::{Keys, Staging, ViewError};
 use prost::Message;
 
 use crate::codec::{self, CodecError};
-use crate::domain::{self, Change, Resource, State, StateError};
+use crate::domain::{self, State, StateError};
 use postings::Postings;
 
 /// Format of the view and of each value in it. Another one empties the view at the next start.
@@ -113,6 +113,13 @@ fn stored(content: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(1 + content.len());
     value.push(FORMAT);
     value.extend_from_slice(content);
+    value
+}
+
+fn stored_message(message: &impl Message) -> Vec<u8> {
+    let mut value = Vec::with_capacity(1 + message.encoded_len());
+    value.push(FORMAT);
+    message.encode_raw(&mut value);
     value
 }
 
@@ -258,67 +265,80 @@ pub(crate) fn put_answered(staging: &mut Staging, id: &RequestId, answered: Answ
     staging.put(request_key(id), stored(&value));
 }
 
-/// Stages the effect of a change.
-pub(crate) fn fold(staging: &mut Staging, change: &Change) -> Result<(), ViewError> {
-    match &change.resource {
-        Resource::Network(network) => fold_network(staging, network),
-        Resource::Member(member) => fold_member(staging, member),
-        Resource::Membership(membership) => fold_membership(staging, membership),
+/// Stages the effect of a change: the resource as it is now, its network's members not counted.
+pub(crate) fn fold(
+    staging: &mut Staging,
+    resource: &pb::change::Resource,
+) -> Result<(), ViewError> {
+    match resource {
+        pb::change::Resource::Network(network) => fold_network(staging, network),
+        pb::change::Resource::Member(member) => fold_member(staging, member),
+        pb::change::Resource::Membership(membership) => fold_membership(staging, membership),
     }
 }
 
-fn fold_network(staging: &mut Staging, network: &Network) -> Result<(), ViewError> {
-    let key = network_key(&network.id);
-    let position = network.recorded.updated_position;
+fn bare<T>(id: Result<T, String>) -> Result<T, ViewError> {
+    id.map_err(ViewError::Value)
+}
+
+fn fold_network(staging: &mut Staging, network: &pb::Network) -> Result<(), ViewError> {
+    let key = network_key(&bare(NetworkId::parse(&network.name))?);
+    let position = network.updated_position;
     let mut stood = Postings::new();
     if let Some(before) = message_at::<pb::Network>(staging, &key)? {
         stood = postings::of_network(&before);
         versions::keep(staging, &key, &before, position);
-        let before = codec::network_from_pb(before).map_err(undecodable)?;
-        add(staging, total_networks_key(before.state), -1)?;
+        add(staging, total_networks_key(state_of_network(&before)?), -1)?;
     }
-    add(staging, total_networks_key(network.state), 1)?;
-    let network = network.to_pb(0);
-    postings::restage(staging, &stood, &postings::of_network(&network), position);
-    staging.put(key, stored(&network.encode_to_vec()));
+    add(staging, total_networks_key(state_of_network(network)?), 1)?;
+    postings::restage(staging, &stood, &postings::of_network(network), position);
+    let value = match network.active_member_count {
+        0 => stored_message(network),
+        _ => stored_message(&pb::Network { active_member_count: 0, ..network.clone() }),
+    };
+    staging.put(key, value);
     Ok(())
 }
 
-fn fold_member(staging: &mut Staging, member: &Member) -> Result<(), ViewError> {
-    let key = member_key(&member.id);
-    let position = member.recorded.updated_position;
+fn state_of_network(network: &pb::Network) -> Result<NetworkState, ViewError> {
+    NetworkState::from_pb(network.state)
+        .ok_or_else(|| ViewError::Value(format!("{} is in no known state", network.name)))
+}
+
+fn state_of_membership(membership: &pb::Membership) -> Result<MembershipState, ViewError> {
+    MembershipState::from_pb(membership.state)
+        .ok_or_else(|| ViewError::Value(format!("{} is in no known state", membership.name)))
+}
+
+fn fold_member(staging: &mut Staging, member: &pb::Member) -> Result<(), ViewError> {
+    let id = bare(MemberId::parse(&member.name))?;
+    let key = member_key(&id);
+    let position = member.updated_position;
     let before = message_at::<pb::Member>(staging, &key)?;
     let stood = before.as_ref().map(postings::of_member).unwrap_or_default();
-    if let Some(before) = &before {
-        versions::keep(staging, &key, before, position);
+    match &before {
+        Some(before) => versions::keep(staging, &key, before, position),
+        None => add(staging, TOTAL_MEMBERS.to_vec(), 1)?,
     }
-    let before = before.map(codec::member_from_pb).transpose().map_err(undecodable)?;
-    if before.is_none() {
-        add(staging, TOTAL_MEMBERS.to_vec(), 1)?;
-    }
-    tallies::member_changed(staging, before.as_ref(), member)?;
-    clues::member_changed(staging, before.as_ref(), member);
-    let member = member.to_pb();
-    postings::restage(staging, &stood, &postings::of_member(&member), position);
-    staging.put(key, stored(&member.encode_to_vec()));
+    tallies::member_changed(staging, &id, before.as_ref(), member)?;
+    clues::member_changed(staging, &id, before.as_ref(), member);
+    postings::restage(staging, &stood, &postings::of_member(member), position);
+    staging.put(key, stored_message(member));
     Ok(())
 }
 
-fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(), ViewError> {
-    let id = &membership.id;
+fn fold_membership(staging: &mut Staging, membership: &pb::Membership) -> Result<(), ViewError> {
+    let id = &bare(MembershipId::parse(&membership.name))?;
     let key = membership_key(id);
-    let position = membership.recorded.updated_position;
+    let position = membership.updated_position;
     let before = message_at::<pb::Membership>(staging, &key)?;
     let stood = before.as_ref().map(postings::of_membership).unwrap_or_default();
-    if let Some(before) = &before {
-        versions::keep(staging, &key, before, position);
-    }
-    let before = before.map(codec::membership_from_pb).transpose().map_err(undecodable)?;
     let mut count = count(staging, &id.network)?;
     let mut new_terms = membership.terms.len();
     match &before {
         Some(before) => {
-            let state = before.state();
+            versions::keep(staging, &key, before, position);
+            let state = state_of_membership(before)?;
             add(staging, total_memberships_key(state), -1)?;
             count.active = count
                 .active
@@ -329,8 +349,8 @@ fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(),
         None => count.held += 1,
     }
     staging.put(belongs_key(id), tallies::belonging(membership));
-    tallies::membership_changed(staging, before.as_ref(), membership)?;
-    let state = membership.state();
+    tallies::membership_changed(staging, id, before.as_ref(), membership)?;
+    let state = state_of_membership(membership)?;
     count.active += u64::from(domain::is_active(state));
     add(staging, total_memberships_key(state), 1)?;
     if new_terms > 0 {
@@ -341,9 +361,8 @@ fn fold_membership(staging: &mut Staging, membership: &Membership) -> Result<(),
     value.extend_from_slice(&count.active.to_be_bytes());
     value.extend_from_slice(&position.to_be_bytes());
     staging.put(count_key(&id.network), stored(&value));
-    let membership = membership.to_pb();
-    postings::restage(staging, &stood, &postings::of_membership(&membership), position);
-    staging.put(key, stored(&membership.encode_to_vec()));
+    postings::restage(staging, &stood, &postings::of_membership(membership), position);
+    staging.put(key, stored_message(membership));
     Ok(())
 }
 

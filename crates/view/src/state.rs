@@ -35,12 +35,12 @@ impl State {
     }
 
     pub(crate) fn get(&self, tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+        let hash = Hash::of(key);
         for layer in [Some(&self.young), self.old.as_deref()].into_iter().flatten() {
-            if let Some(value) = layer.changes.get(key) {
+            if let Some(value) = layer.get(key, hash) {
                 return Ok(value.clone());
             }
         }
-        let hash = Hash::of(key);
         for run in self.runs.iter().filter(|run| run.may_hold(hash)) {
             if let Some(value) = run.get(tree, key)? {
                 return Ok(value);

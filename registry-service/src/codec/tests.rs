@@ -4,7 +4,8 @@
 use hansa_journal::Position;
 use hansa_proto::date::PartialDate;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
-use hansa_proto::registry::{MembershipState, Recorded};
+use hansa_proto::registry::{ChangeKind, MembershipState, Recorded};
+use hansa_proto::violation::Violations;
 
 use super::*;
 use crate::fixtures;
@@ -133,4 +134,32 @@ fn bytes_of_nobody_are_refused() {
 fn a_time_before_1970_has_positive_nanoseconds() {
     assert_eq!(timestamp(-1), prost_types::Timestamp { seconds: -1, nanos: 999_999_000 });
     assert_eq!(timestamp(1_500_000), prost_types::Timestamp { seconds: 1, nanos: 500_000_000 });
+}
+
+/// The changes of a stored commit.
+fn changes(body: &[u8]) -> Result<Vec<Change>, CodecError> {
+    commit(body)?.changes.into_iter().map(change_from_pb).collect()
+}
+
+fn change_from_pb(change: pb::Change) -> Result<Change, CodecError> {
+    let kind = ChangeKind::from_pb(change.kind)
+        .ok_or_else(|| CodecError::new("a change", format!("kind {} is unknown", change.kind)))?;
+    let mut violations = Violations::default();
+    let occurred_at = change
+        .occurred_at
+        .and_then(|date| PartialDate::parse(date, "occurred_at", &mut violations));
+    violations.finish().map_err(|error| CodecError::new("a change", error))?;
+    let resource = match change.resource {
+        Some(pb::change::Resource::Network(network)) => {
+            Resource::Network(Box::new(network_from_pb(network)?))
+        }
+        Some(pb::change::Resource::Member(member)) => {
+            Resource::Member(Box::new(member_from_pb(member)?))
+        }
+        Some(pb::change::Resource::Membership(membership)) => {
+            Resource::Membership(Box::new(membership_from_pb(membership)?))
+        }
+        None => return Err(CodecError::new("a change", "it holds no resource")),
+    };
+    Ok(Change { kind, occurred_at, resource })
 }

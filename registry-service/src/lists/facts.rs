@@ -117,7 +117,7 @@ impl Sort {
             Sort::Network => {
                 &[Kind, Scale, Origin, Scope, Theme, Country, Region, State, FrontType]
             }
-            Sort::Member => &[Kind, Country],
+            Sort::Member => &[Kind, Country, Region, State, Capital],
             Sort::Membership => &[],
         }
     }

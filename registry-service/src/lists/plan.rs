@@ -127,11 +127,12 @@ fn ways(query: &Query) -> Vec<Way> {
 fn ways_of(query: &Query, posted: Sort, part: &Filter) -> Vec<Way> {
     let exact = |list| Way { list: List::Posted(list), by_id: true };
     match part {
-        Filter::Compare { field, comparison: Comparison::Equal, value: Value::AnyOf(values) } => {
-            // On another day the state may be another one.
-            let shown = *field == Field::State && query.as_of.is_some();
-            match values.as_slice() {
-                [value] if posted.posted().contains(field) && !shown => {
+        Filter::Compare { field, comparison: Comparison::Equal, value } => {
+            // On another day the state may be another one; that of a membership is not its member's.
+            let is_other =
+                *field == Field::State && (query.as_of.is_some() || posted != query.scope.sort());
+            match posted_value(value) {
+                Some(value) if posted.posted().contains(field) && !is_other => {
                     vec![exact(postings::of_value(posted, *field, value))]
                 }
                 _ => Vec::new(),
@@ -156,6 +157,18 @@ fn ways_of(query: &Query, posted: Sort, part: &Filter) -> Vec<Way> {
         | Filter::Compare { .. }
         | Filter::Present(_)
         | Filter::Has(..) => Vec::new(),
+    }
+}
+
+/// The one value there may be a posting list of.
+fn posted_value(value: &Value) -> Option<&str> {
+    match value {
+        Value::AnyOf(values) => match values.as_slice() {
+            [value] => Some(value),
+            _ => None,
+        },
+        Value::Flag(true) => Some(postings::YES),
+        Value::Flag(false) | Value::Number(_) | Value::Date(_) => None,
     }
 }
 

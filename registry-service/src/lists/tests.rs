@@ -8,14 +8,13 @@ use std::sync::Arc;
 use hansa_journal::{Chain, JournalId};
 use hansa_proto::country::Country;
 use hansa_proto::registry::{
-    ChangeKind, Member, MemberKind, Membership, MembershipState, Population, Term,
+    Member, MemberKind, Membership, MembershipState, Population, Term,
 };
 use hansa_view::{Staging, View};
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{self, Change};
-use crate::fixtures;
+use crate::{codec, domain, fixtures};
 
 /// Names and how they fold.
 const NAMES: [(&str, &str); 6] = [
@@ -207,7 +206,6 @@ impl World {
         let id = network.id.clone();
         fold(
             &mut staging,
-            ChangeKind::NetworkCreated,
             domain::Resource::Network(Box::new(network)),
         );
         let mut world = World { view, staging, models: vec![Model::new()], network: id };
@@ -248,8 +246,7 @@ impl World {
         member.recorded = recorded(created.0);
         describe(&mut member, &known);
         let member_id = member.id.clone();
-        let kind = ChangeKind::MemberUpdated;
-        fold(&mut self.staging, kind, domain::Resource::Member(Box::new(member)));
+        fold(&mut self.staging, domain::Resource::Member(Box::new(member)));
         if let Some((year, state)) = joined {
             let mut term: Term = fixtures::term(state);
             term.joined = Some(year.to_string().parse().unwrap());
@@ -258,8 +255,7 @@ impl World {
                 terms: vec![term],
                 recorded: recorded(created.1),
             };
-            let kind = ChangeKind::MembershipChanged;
-            fold(&mut self.staging, kind, domain::Resource::Membership(Box::new(membership)));
+            fold(&mut self.staging, domain::Resource::Membership(Box::new(membership)));
         }
         self.settle();
     }
@@ -317,8 +313,8 @@ fn id_of(resource: Resource) -> String {
     name.rsplit('/').next().unwrap().to_owned()
 }
 
-fn fold(staging: &mut Staging, kind: ChangeKind, resource: domain::Resource) {
-    view::fold(staging, &Change { kind, occurred_at: None, resource }).unwrap();
+fn fold(staging: &mut Staging, resource: domain::Resource) {
+    view::fold(staging, &codec::resource_to_pb(&resource, 0)).unwrap();
 }
 
 fn describe(member: &mut Member, known: &Known) {

@@ -11,7 +11,7 @@ use pb::change::Resource;
 use prost::Message;
 
 use super::plan::{self, GATHERED, List, Source};
-use super::{Query, counted};
+use super::{Query, Scope, counted};
 use crate::page::PAGE_BYTES;
 use crate::view::postings;
 
@@ -85,12 +85,15 @@ impl Walk {
         self.looked_at += limit;
         let enough = self.looked_at + STRETCH;
         let skipped = plan::order_bytes(self.query.order.field);
-        for key in stretch.order_keys {
+        // Stored under the network are its memberships themselves.
+        let is_resource =
+            matches!((list, &self.query.scope), (List::Stored(_), Scope::OfNetwork(_)));
+        for (key, value) in stretch.entries {
             if self.is_full() || self.looked_at > enough {
                 return Ok(());
             }
             let id = plan::id_text(key.get(skipped..).unwrap_or_default())?;
-            self.take(keys, id, &key)?;
+            self.take(keys, id, is_resource.then_some(&value), &key)?;
             self.after = Some(key);
         }
         match stretch.reaches {
@@ -101,8 +104,15 @@ impl Walk {
     }
 
     /// Takes the resource of an id when it is asked for and stands there in the order.
-    fn take(&mut self, keys: &ReadView<'_>, id: &str, key: &[u8]) -> Result<(), ViewError> {
-        let Some(found) = self.query.find(keys, id, self.at)? else { return Ok(()) };
+    fn take(
+        &mut self,
+        keys: &ReadView<'_>,
+        id: &str,
+        now: Option<&Vec<u8>>,
+        key: &[u8],
+    ) -> Result<(), ViewError> {
+        let now = now.map(Vec::as_slice);
+        let Some(found) = self.query.find(keys, id, now, self.at)? else { return Ok(()) };
         if found.order_key != key {
             // It stands, or stood, at more than one place.
             return Ok(());
@@ -124,7 +134,7 @@ impl Walk {
     fn walk_ids(&mut self, keys: &ReadView<'_>, ids: &BTreeSet<String>) -> Result<(), ViewError> {
         let mut found = Vec::new();
         for id in ids {
-            if let Some(next) = self.query.find(keys, id, self.at)?
+            if let Some(next) = self.query.find(keys, id, None, self.at)?
                 && self.comes_after(&next.order_key)
             {
                 found.push((next.order_key, id));
@@ -136,7 +146,7 @@ impl Walk {
             if self.is_full() || (self.looked_at >= LOOKED_AT && !self.items.is_empty()) {
                 return Ok(());
             }
-            self.take(keys, id, &key)?;
+            self.take(keys, id, None, &key)?;
             self.after = Some(key);
         }
         self.at_end = true;
@@ -168,23 +178,23 @@ impl Walk {
             last.map(|(key, _)| key.clone())
         };
         let mut reaches = last_of(&now);
-        let mut order_keys: Vec<Vec<u8>> = now.into_iter().map(|(key, _)| key).collect();
+        let mut entries = now;
         if let Some(was) = was {
             let then = self.scan(keys, &was, limit)?;
             let ends = [reaches, last_of(&then)].into_iter().flatten();
             reaches = ends.min_by(|one, other| self.ordered(one, other));
             for (key, value) in then {
                 if postings::stood_until(&value)? > self.at.get() {
-                    order_keys.push(key);
+                    entries.push((key, value));
                 }
             }
-            order_keys.sort_by(|one, other| self.ordered(one, other));
-            order_keys.dedup();
+            entries.sort_by(|(one, _), (other, _)| self.ordered(one, other));
+            entries.dedup_by(|(one, _), (other, _)| one == other);
             if let Some(reached) = &reaches {
-                order_keys.retain(|key| self.ordered(key, reached).is_le());
+                entries.retain(|(key, _)| self.ordered(key, reached).is_le());
             }
         }
-        Ok(Stretch { order_keys, reaches })
+        Ok(Stretch { entries, reaches })
     }
 
     /// What follows a prefix in keys after the last one looked at, and their values.
@@ -206,7 +216,8 @@ impl Walk {
 
 /// The next keys of a list.
 struct Stretch {
-    order_keys: Vec<Vec<u8>>,
+    /// Order keys and values.
+    entries: Vec<Entry>,
     /// Where it stopped; `None`: at the end of the list.
     reaches: Option<Vec<u8>>,
 }

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use hansa_proto::common::GeoPoint;
 use hansa_proto::ids::MemberId;
-use hansa_proto::registry::{ExternalIdScheme, Member};
+use hansa_proto::pb::registry::v1 as pb;
+use hansa_proto::registry::ExternalIdScheme;
 use hansa_view::{Keys, Staging, ViewError};
 
 use super::stored;
@@ -24,21 +25,28 @@ const ROWS: i64 = 1_800;
 const COLUMNS: i64 = 3_600;
 
 /// Stages the index of a member, and takes out what is no longer so.
-pub(super) fn member_changed(staging: &mut Staging, before: Option<&Member>, now: &Member) {
-    let keys = keys_of(now);
-    for gone in before.map(keys_of).unwrap_or_default().difference(&keys) {
+pub(super) fn member_changed(
+    staging: &mut Staging,
+    id: &MemberId,
+    before: Option<&pb::Member>,
+    now: &pb::Member,
+) {
+    let keys = keys_of(id.id(), now);
+    let stood = before.map(|before| keys_of(id.id(), before)).unwrap_or_default();
+    for gone in stood.difference(&keys) {
         staging.delete(gone);
     }
-    for key in keys {
-        staging.put(key, stored(&[]));
+    for new in keys.difference(&stood) {
+        staging.put(new.clone(), stored(&[]));
     }
 }
 
-fn keys_of(member: &Member) -> BTreeSet<Vec<u8>> {
-    let id = member.id.id();
+fn keys_of(id: &str, member: &pb::Member) -> BTreeSet<Vec<u8>> {
     let mut keys = BTreeSet::new();
     for known in &member.external_ids {
-        keys.insert([known_as(known.scheme, &known.value), id.into()].concat());
+        if let Some(scheme) = ExternalIdScheme::from_pb(known.scheme) {
+            keys.insert([known_as(scheme, &known.value), id.into()].concat());
+        }
     }
     for name in &member.names {
         let words = fold_text::words(&name.text);
@@ -47,7 +55,7 @@ fn keys_of(member: &Member) -> BTreeSet<Vec<u8>> {
         }
     }
     if let Some(point) = &member.point {
-        let (row, column) = cell(point);
+        let (row, column) = cell(point.latitude, point.longitude);
         keys.insert([within(row, column), id.into()].concat());
     }
     keys
@@ -64,9 +72,9 @@ fn within(row: i64, column: i64) -> Vec<u8> {
     format!("near/{row:04}/{column:04}/").into_bytes()
 }
 
-fn cell(point: &GeoPoint) -> (i64, i64) {
-    let row = ((point.latitude + 90.0) * CELLS).floor() as i64;
-    let column = ((point.longitude + 180.0) * CELLS).floor() as i64;
+fn cell(latitude: f64, longitude: f64) -> (i64, i64) {
+    let row = ((latitude + 90.0) * CELLS).floor() as i64;
+    let column = ((longitude + 180.0) * CELLS).floor() as i64;
     (row.clamp(0, ROWS - 1), column.rem_euclid(COLUMNS))
 }
 
@@ -95,7 +103,7 @@ pub(crate) fn near(
     point: &GeoPoint,
     limit: usize,
 ) -> Result<Vec<MemberId>, ViewError> {
-    let (row, column) = cell(point);
+    let (row, column) = cell(point.latitude, point.longitude);
     let mut found = Vec::new();
     for row in (row - 1..=row + 1).filter(|row| (0..ROWS).contains(row)) {
         for column in column - 1..=column + 1 {

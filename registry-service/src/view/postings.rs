@@ -36,6 +36,9 @@ pub(crate) const DATE_BYTES: usize = 5;
 /// Bytes of a number in a key.
 pub(crate) const NUMBER_BYTES: usize = 9;
 
+/// The value of a field that is yes or no, and is yes.
+pub(crate) const YES: &str = "yes";
+
 /// Keys of postings, without the prefix that says whether they are or were.
 pub(crate) type Postings = BTreeSet<Vec<u8>>;
 
@@ -94,10 +97,12 @@ fn of_row(sort: Sort, row: Row<'_>, id: &str) -> Postings {
     let mut postings = Postings::new();
     for field in sort.posted() {
         for fact in row.facts(*field) {
-            if let Fact::Text(value) = fact {
-                postings
-                    .insert([of_value(sort, *field, &value).as_slice(), id.as_bytes()].concat());
-            }
+            let value = match &fact {
+                Fact::Text(value) => value,
+                Fact::Flag(true) => YES,
+                Fact::Flag(false) | Fact::Number(_) | Fact::Date(_) => continue,
+            };
+            postings.insert([of_value(sort, *field, value).as_slice(), id.as_bytes()].concat());
         }
     }
     for name in row.names() {

@@ -10,14 +10,13 @@
 //!
 //! Members that are retired are in `reach` only.
 
+use hansa_proto::country::Country;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
 use hansa_proto::pb::registry::v1 as pb;
-use hansa_proto::registry::{EndReason, Member, MemberState, Membership, MembershipState};
+use hansa_proto::registry::{EndReason, MemberState, MembershipState};
 use hansa_view::{Keys, Staging, ViewError};
 
-use super::{MEMBERS, SCAN, add, content, memberships_of_member, message_at, number};
-use super::{stored, undecodable};
-use crate::codec;
+use super::{SCAN, add, content, memberships_of_member, number, stored};
 use crate::continent::Continent;
 use crate::domain;
 
@@ -90,43 +89,45 @@ pub(crate) fn belongs_now(value: &[u8]) -> Result<bool, ViewError> {
 }
 
 /// Index entry of a membership, by member.
-pub(super) fn belonging(membership: &Membership) -> Vec<u8> {
+pub(super) fn belonging(membership: &pb::Membership) -> Vec<u8> {
     stored(&[u8::from(belongs(membership))])
 }
 
-fn belongs(membership: &Membership) -> bool {
-    domain::is_active(membership.state())
+fn belongs(membership: &pb::Membership) -> bool {
+    MembershipState::from_pb(membership.state).is_some_and(domain::is_active)
 }
 
 /// Whether the member belongs or ever did.
-fn belonged(membership: &Membership) -> bool {
-    membership.terms.iter().any(|term| match term.state {
-        MembershipState::Active | MembershipState::Suspended => true,
-        MembershipState::Ended => term.end_reason != Some(EndReason::Rejected),
-        MembershipState::Applied | MembershipState::Invited => false,
+fn belonged(membership: &pb::Membership) -> bool {
+    membership.terms.iter().any(|term| match MembershipState::from_pb(term.state) {
+        Some(MembershipState::Active | MembershipState::Suspended) => true,
+        Some(MembershipState::Ended) => {
+            EndReason::from_pb(term.end_reason) != Some(EndReason::Rejected)
+        }
+        Some(MembershipState::Applied | MembershipState::Invited) | None => false,
     })
 }
 
 /// What the tallies know of a member that is not retired.
-struct Standing {
-    id: MemberId,
+struct Standing<'m> {
+    id: &'m MemberId,
     reach: u64,
-    country: String,
+    country: &'m str,
     continent: Option<Continent>,
 }
 
-impl Standing {
-    fn of(member: &Member, reach: u64) -> Option<Standing> {
-        (member.state != MemberState::Retired).then(|| Standing {
-            id: member.id.clone(),
+impl<'m> Standing<'m> {
+    fn of(id: &'m MemberId, member: &'m pb::Member, reach: u64) -> Option<Standing<'m>> {
+        (MemberState::from_pb(member.state) != Some(MemberState::Retired)).then(|| Standing {
+            id,
             reach,
-            country: member.country.map_or("-".to_owned(), |country| country.to_string()),
+            country: if member.country.is_empty() { "-" } else { &member.country },
             continent: continent(member),
         })
     }
 
     fn connected_key(&self) -> Vec<u8> {
-        [connected_of(self.reach, &self.country), self.id.id().into()].concat()
+        format!("connected/{:06}/{}/{}", self.reach, self.country, self.id.id()).into_bytes()
     }
 
     fn total_key(&self) -> Vec<u8> {
@@ -145,32 +146,42 @@ impl Standing {
     }
 }
 
-fn continent(member: &Member) -> Option<Continent> {
-    Continent::of_place(member.country, &member.m49_region, &member.m49_subregion)
+fn continent(member: &pb::Member) -> Option<Continent> {
+    let country = Country::parse(&member.country).ok();
+    Continent::of_place(country, &member.m49_region, &member.m49_subregion)
 }
 
 /// Keeps up with a member that is new or changed.
 pub(super) fn member_changed(
     staging: &mut Staging,
-    before: Option<&Member>,
-    after: &Member,
+    id: &MemberId,
+    before: Option<&pb::Member>,
+    after: &pb::Member,
 ) -> Result<(), ViewError> {
-    let reach = number(staging, &reach_key(&after.id))?;
-    if let Some(standing) = before.and_then(|before| Standing::of(before, reach)) {
+    let reach = match before {
+        Some(_) => number(staging, &reach_key(id))?,
+        None => 0,
+    };
+    if let Some(standing) = before.and_then(|before| Standing::of(id, before, reach)) {
         standing.withdraw(staging)?;
     }
-    if let Some(standing) = Standing::of(after, reach) {
+    if let Some(standing) = Standing::of(id, after, reach) {
         standing.enter(staging)?;
     }
     match before.map(continent) {
-        Some(left) if left != continent(after) => moved(staging, left, after),
+        Some(left) if left != continent(after) => moved(staging, left, id, continent(after)),
         _ => Ok(()),
     }
 }
 
 /// Its memberships count on another continent now.
-fn moved(staging: &mut Staging, left: Option<Continent>, member: &Member) -> Result<(), ViewError> {
-    let prefix = memberships_of_member(&member.id);
+fn moved(
+    staging: &mut Staging,
+    left: Option<Continent>,
+    id: &MemberId,
+    entered: Option<Continent>,
+) -> Result<(), ViewError> {
+    let prefix = memberships_of_member(id);
     let mut after: Option<Vec<u8>> = None;
     loop {
         let entries = staging.scan(&prefix, after.as_deref(), SCAN)?;
@@ -178,16 +189,15 @@ fn moved(staging: &mut Staging, left: Option<Continent>, member: &Member) -> Res
         after = Some(last.clone());
         for (key, _) in &entries {
             let membership = super::indexed_membership(staging, key)?;
-            let membership = codec::membership_from_pb(membership).map_err(undecodable)?;
             if !belonged(&membership) {
                 continue;
             }
-            let network = &membership.id.network;
+            let network = super::indexed(key)?.network;
             if let Some(left) = left {
-                add(staging, spread_key(network, left), -1)?;
+                add(staging, spread_key(&network, left), -1)?;
             }
-            if let Some(entered) = continent(member) {
-                add(staging, spread_key(network, entered), 1)?;
+            if let Some(entered) = entered {
+                add(staging, spread_key(&network, entered), 1)?;
             }
         }
     }
@@ -196,16 +206,18 @@ fn moved(staging: &mut Staging, left: Option<Continent>, member: &Member) -> Res
 /// Keeps up with a membership that is new or changed.
 pub(super) fn membership_changed(
     staging: &mut Staging,
-    before: Option<&Membership>,
-    after: &Membership,
+    id: &MembershipId,
+    before: Option<&pb::Membership>,
+    after: &pb::Membership,
 ) -> Result<(), ViewError> {
     let came = i64::from(belonged(after)) - i64::from(before.is_some_and(belonged));
     let gained = i64::from(belongs(after)) - i64::from(before.is_some_and(belongs));
     if came == 0 && gained == 0 {
         return Ok(());
     }
-    let MembershipId { network, member: id } = &after.id;
-    let member = member(staging, id)?;
+    let MembershipId { network, member: id } = id;
+    let member = super::member(staging, id)?
+        .ok_or_else(|| ViewError::Value("a membership has no member".to_owned()))?;
     if let (true, Some(continent)) = (came != 0, continent(&member)) {
         add(staging, spread_key(network, continent), came)?;
     }
@@ -213,18 +225,12 @@ pub(super) fn membership_changed(
         return Ok(());
     }
     let reach = number(staging, &reach_key(id))?;
-    if let Some(standing) = Standing::of(&member, reach) {
+    if let Some(standing) = Standing::of(id, &member, reach) {
         standing.withdraw(staging)?;
     }
     add(staging, reach_key(id), gained)?;
-    if let Some(standing) = Standing::of(&member, reach.saturating_add_signed(gained)) {
+    if let Some(standing) = Standing::of(id, &member, reach.saturating_add_signed(gained)) {
         standing.enter(staging)?;
     }
     Ok(())
-}
-
-fn member(keys: &dyn Keys, id: &MemberId) -> Result<Member, ViewError> {
-    let found = message_at::<pb::Member>(keys, &[MEMBERS, id.id().as_bytes()].concat())?;
-    let found = found.ok_or_else(|| ViewError::Value("a membership has no member".to_owned()))?;
-    codec::member_from_pb(found).map_err(undecodable)
 }

@@ -63,9 +63,22 @@ fn at<M: Versioned>(
     position: Position,
 ) -> Result<Option<M>, ViewError> {
     match message_at::<M>(keys, key)? {
-        Some(now) if now.created() > position.get() => Ok(None),
-        Some(now) if now.updated() > position.get() => replaced_at(keys, key, position),
-        now => Ok(now),
+        Some(now) => shown(keys, key, now, position),
+        None => Ok(None),
+    }
+}
+
+/// A resource as it was at a position, by what it is now.
+fn shown<M: Versioned>(
+    keys: &ReadView<'_>,
+    key: &[u8],
+    now: M,
+    position: Position,
+) -> Result<Option<M>, ViewError> {
+    match (now.created() > position.get(), now.updated() > position.get()) {
+        (true, _) => Ok(None),
+        (false, true) => replaced_at(keys, key, position),
+        (false, false) => Ok(Some(now)),
     }
 }
 
@@ -106,6 +119,16 @@ pub(crate) fn membership_at(
     at(keys, &super::membership_key(id), position)
 }
 
+/// The membership as it was at a position, by what it is now.
+pub(crate) fn membership_shown(
+    keys: &ReadView<'_>,
+    id: &MembershipId,
+    now: pb::Membership,
+    position: Position,
+) -> Result<Option<pb::Membership>, ViewError> {
+    shown(keys, &super::membership_key(id), now, position)
+}
+
 /// How many memberships of a network `counts` held true for at a position, and how many were looked at.
 /// Walks them all.
 pub(crate) fn count_at(
@@ -124,11 +147,7 @@ pub(crate) fn count_at(
         looked_at += entries.len();
         for (key, value) in &entries {
             let now: pb::Membership = message(value)?;
-            let then = match (now.created() > position.get(), now.updated() > position.get()) {
-                (true, _) => None,
-                (false, true) => replaced_at(keys, key, position)?,
-                (false, false) => Some(now),
-            };
+            let then = shown(keys, key, now, position)?;
             counted += u64::from(then.is_some_and(&counts));
         }
     }
