@@ -8,7 +8,7 @@
  * | a status that says `retryable` | resumes, not before the time it names |
  * | UNAUTHENTICATED | asks for another token, once; a second time in a row: `unauthenticated` |
  * | CURSOR_EXPIRED | `expired`, unless `onExpired` says how to go on: then a gap is yielded |
- * | CURSOR_FOREIGN, or another identity in `Opened` | `foreign` |
+ * | CURSOR_FOREIGN, or another identity before there is a cursor | `foreign` |
  * | CURSOR_IN_FUTURE | `inFuture` |
  * | any other status | `refused` |
  * | more tries in a row than `backoff.tries` | `gaveUp` |

@@ -276,7 +276,9 @@ export class Subscription implements AsyncIterableIterator<Item> {
 
   #takeOpened(opened: Opened): void {
     const found = hex(opened.identity);
-    if (this.#identity !== undefined && this.#identity !== found) {
+    // A feed that was restored or repaired goes on under another identity, and takes a cursor of the one
+    // before only where that is its history still.
+    if (this.#identity !== undefined && this.#identity !== found && !this.#cursor) {
       const message = `the feed has another journal than before: ${found}, not ${this.#identity}`;
       throw new SubscriptionError("foreign", message);
     }

@@ -7,7 +7,7 @@
 | a status that says `retryable` | resumes, not before the time it names |
 | UNAUTHENTICATED | asks for another token, once; a second time in a row: `Unauthenticated` |
 | CURSOR_EXPIRED | `Expired`, unless `on_expired` says how to go on: then a `Gap` is yielded |
-| CURSOR_FOREIGN, or another identity in `Opened` | `Foreign` |
+| CURSOR_FOREIGN, or another identity before there is a cursor | `Foreign` |
 | CURSOR_IN_FUTURE | `InFuture` |
 | any other status | `Refused` |
 | more tries in a row than `Backoff.tries` | `GaveUp` |

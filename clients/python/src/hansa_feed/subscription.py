@@ -322,7 +322,9 @@ class Subscription:
                 self._options.on_sign(message)
 
     def _take_opened(self, opened: feed_service_pb2.Opened) -> None:
-        if self._identity is not None and self._identity != opened.identity:
+        # A feed that was restored or repaired goes on under another identity, and takes a cursor of the
+        # one before only where that is its history still.
+        if self._identity not in (None, opened.identity) and self._cursor is None:
             known, found = self._identity.hex(), opened.identity.hex()
             raise errors.Foreign(f"the feed has another journal than before: {found}, not {known}")
         self._identity = opened.identity
