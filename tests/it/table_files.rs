@@ -68,7 +68,12 @@ fn the_same_table_however_it_was_saved() {
             it.observations.iter().map(of).collect()
         };
         assert_eq!(terms(&found), terms(&expected), "{other:?}");
+        let line = if other.contains("\n\n") { 5 } else { 3 };
+        assert_eq!(found.observations[1].at, format!("table.csv:{line}"), "{other:?}");
     }
+    let quoted = observed(b"member,network,note\r\nLyon,c40,\"two\r\nlines\"\r\nBern,c40,b\r\n");
+    let places: Vec<&str> = quoted.observations.iter().map(|it| it.at.as_str()).collect();
+    assert_eq!(places, ["table.csv:2", "table.csv:4"]);
     // Separators within quotes are none, and a comma wins where both stand.
     let notes = "member;network;note\n\"Lyon\";c40;\"a; b, c\"\"d\"\"\"\n";
     assert_eq!(observed(notes.as_bytes()).observations[0].term.note, "a; b, c\"d\"");

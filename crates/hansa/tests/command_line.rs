@@ -8,6 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "command_line/registry.rs"]
+mod registry;
+
 /// `hansa up`, running.
 struct Up {
     process: Child,
@@ -103,6 +106,14 @@ fn read_json(file: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
+/// Files of the real data set into a directory.
+fn copy_data(directory: &Path, files: &[&str]) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data");
+    for file in files {
+        std::fs::copy(data.join(file), directory.join(file)).unwrap();
+    }
+}
+
 fn positions(events: &[Value]) -> Vec<(u64, u64)> {
     let number = |event: &Value, field: &str| event[field].as_u64().unwrap();
     events.iter().map(|event| (number(event, "position"), number(event, "index"))).collect()
@@ -159,10 +170,10 @@ fn the_first_run_imports_everything_and_later_ones_nothing() {
 fn what_is_written_is_followed_and_what_is_refused_is_explained() {
     let up = Up::start(&["--no-import"]);
     let tables = tempfile::tempdir().unwrap();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data");
-    for file in ["networks.csv", "members.csv", "network_relations.csv"] {
-        std::fs::copy(data.join(file), tables.path().join(file)).unwrap();
-    }
+    copy_data(
+        tables.path(),
+        &["networks.csv", "members.csv", "network_relations.csv", "literature.csv"],
+    );
     up.json(&["import", tables.path().to_str().unwrap()]);
 
     let charter = up.fails(1, &["join", "anvita", "fr-lyon"]);

@@ -77,9 +77,10 @@ impl Sheet {
         let mut sheet = Sheet { file: file.to_owned(), columns, ..Sheet::default() };
         sheet.check_columns()?;
         let open = open_quote(text, delimiter);
+        let mut lines = Lines { text, byte: 0, line: 1 };
         for record in reader.records() {
             let record = record.map_err(malformed)?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.of(record.position().map_or(0, csv::Position::byte));
             sheet.take(line, &record, open);
         }
         Ok(sheet)
@@ -179,6 +180,27 @@ fn utf8(file: &str, bytes: Vec<u8>) -> Result<String, TableError> {
         let problem = format!("is not UTF-8 (byte {byte:#04x}): save the table as UTF-8");
         malformed(format!("{file}:{line}"), problem)
     })
+}
+
+/// Counts lines up to where records begin; the reader's own count is one behind after `\r\n`.
+struct Lines<'t> {
+    text: &'t str,
+    byte: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the first cell at or after a byte; each byte asked for is after the one before.
+    fn of(&mut self, byte: u64) -> u64 {
+        let from = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        let bytes = self.text.as_bytes();
+        let ends = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let start = from + bytes[from..].iter().take_while(ends).count();
+        let passed = bytes[self.byte..start].iter().filter(|byte| **byte == b'\n').count();
+        self.byte = start;
+        self.line += u64::try_from(passed).unwrap_or_default();
+        self.line
+    }
 }
 
 /// What stands between the headers most often, outside of quotes: a comma, a semicolon or a tab.
