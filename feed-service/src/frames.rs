@@ -21,6 +21,19 @@ fn has_events(body: &[u8]) -> bool {
     prost::encoding::decode_varint(&mut rest).is_ok() && rest.first() == Some(&EVENTS)
 }
 
+/// How many events a stored body has; none when it is not one.
+pub(crate) fn count_events(body: &[u8]) -> Option<usize> {
+    let (&BATCH, mut rest) = body.split_first()? else { return None };
+    prost::encoding::decode_varint(&mut rest).ok()?;
+    let mut count = 0;
+    while let Some((&EVENTS, mut after)) = rest.split_first() {
+        let length = prost::encoding::decode_varint(&mut after).ok()?;
+        rest = after.get(usize::try_from(length).ok()?..)?;
+        count += 1;
+    }
+    Some(count)
+}
+
 /// A message, framed.
 pub(crate) fn message(message: StreamMessage) -> Bytes {
     let mut out = BytesMut::new();
@@ -58,6 +71,11 @@ mod tests {
         let large = pb::Event { principal: "a".repeat(70_000), ..Default::default() };
         assert!(has_events(&stored(vec![large])));
         assert!(!has_events(&stored(Vec::new())));
+        for count in [0, 1, 3] {
+            let events = vec![pb::Event { position: 300, ..Default::default() }; count];
+            assert_eq!(count_events(&stored(events)), Some(count));
+        }
+        assert_eq!(count_events(&[BATCH, 9, EVENTS, 200, 1]), None);
         assert!(!has_events(&[]) && !has_events(&[BATCH]) && !has_events(&[BATCH, 0xff]));
     }
 

@@ -39,6 +39,26 @@ pub trait Journal: Send + Sync + 'static {
     /// what is read of them from now on is what remains. May be repeated, also with less.
     async fn erase(&self, erasures: Vec<Erasure>) -> Result<(), EraseError>;
 
+    /// The durable commits at these positions, which ascend, up to so many bytes: at least the first,
+    /// perhaps not all. Checked as runs are.
+    async fn read_at(
+        &self,
+        positions: &[Position],
+        bytes: usize,
+    ) -> Result<Vec<Commit>, ReadError> {
+        let one = ReadLimit { commits: 1, bytes: 0 };
+        let (mut found, mut so_far) = (Vec::<Commit>::new(), 0);
+        for position in positions {
+            let before = Position::new(position.get().saturating_sub(1));
+            found.extend(self.read(before, one).await?);
+            so_far += found.last().map_or(0, |last| last.meta.len() + last.body.len());
+            if so_far > bytes {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// The first run after a position that is before `last`, up to and with `last`, of about so many
     /// bytes; `None` at the tail. An engine that has a shorter way than to make commits of what it stores
     /// checks what it sends by checksum, length and place (J5).

@@ -56,7 +56,7 @@ pub use journal::{AppendError, Journal, ReadError, ReadLimit};
 pub use lineage::Lineage;
 pub use machine::{Decision, Fault, Machine, Refused, Slot};
 pub use position::Position;
-pub use reader::{Reader, WriterGone};
+pub use reader::{Reader, Reading, WriterGone};
 pub use segment::{
     Copied, Damage, OpenError, Repair, Report, SegmentJournal, SegmentOptions, Torn, copy, dump,
     restore, verify, verify_on,

@@ -39,7 +39,7 @@ pub const RING_BYTES: usize = 16 * 1024 * 1024;
 pub const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Bytes of frames read from a segment at once, a larger commit apart.
-pub const FRAMES_BYTES: usize = 256 * 1024;
+pub const FRAMES_BYTES: usize = 128 * 1024;
 
 /// Commits replayed between two settles.
 pub const REPLAY_COMMITS: usize = 1024;

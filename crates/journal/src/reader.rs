@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{RwLock, watch};
+use tokio::task::JoinHandle;
 
 use crate::frames::{Framing, Run};
 use crate::limits::FRAMES_BYTES;
@@ -41,6 +42,17 @@ impl OpenJournal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the writer has stopped")]
 pub struct WriterGone;
+
+/// Something that is being read from the journal.
+#[derive(Debug)]
+pub struct Reading<T>(JoinHandle<Result<T, ReadError>>);
+
+impl<T> Reading<T> {
+    /// What was read.
+    pub async fn end(self) -> Result<T, ReadError> {
+        self.0.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
+    }
+}
 
 /// Reads released commits. Cheap to clone.
 ///
@@ -119,8 +131,8 @@ impl Reader {
         }
         let available = usize::try_from(available).unwrap_or(usize::MAX);
         let commits = limit.commits.clamp(1, available);
-        self.on_disk(async move |journal| journal.read(after, ReadLimit { commits, ..limit }).await)
-            .await
+        let limit = ReadLimit { commits, ..limit };
+        self.start_on_disk(async move |journal| journal.read(after, limit).await).end().await
     }
 
     /// What comes next on a stream after a position, up to and with `last`, if it is in memory; `None`
@@ -128,6 +140,11 @@ impl Reader {
     pub fn recent_run(&self, after: Position, last: Position) -> Option<Run> {
         let last = last.min(self.head());
         if after >= last { None } else { self.ring.run(after, last) }
+    }
+
+    /// Whether what comes after a position is in memory, or nothing does yet.
+    pub fn is_recent(&self, position: Position) -> bool {
+        position >= self.head() || self.ring.holds(position.next())
     }
 
     /// What comes next on a stream after a position, up to and with `last`; `None` at `last` or the head.
@@ -144,9 +161,7 @@ impl Reader {
         if let Some(recent) = self.ring.run(after, last) {
             return Ok(Some(recent));
         }
-        let framing = self.framing;
-        self.on_disk(async move |journal| journal.run(after, last, FRAMES_BYTES, framing).await)
-            .await
+        self.start_run(after, last).end().await
     }
 
     /// The frame of a commit, if it is in memory and does not stand apart.
@@ -154,22 +169,29 @@ impl Reader {
         if position > self.head() { None } else { self.ring.frame(position) }
     }
 
+    /// Begins to read a run that is not in memory, after a position that is before `last`, both released.
+    pub fn start_run(&self, after: Position, last: Position) -> Reading<Option<Run>> {
+        let framing = self.framing;
+        self.start_on_disk(async move |journal| {
+            journal.run(after, last, FRAMES_BYTES, framing).await
+        })
+    }
+
     /// Reads from the journal on a task of its own: see [`OpenJournal`].
-    async fn on_disk<T, F>(
+    fn start_on_disk<T, F>(
         &self,
         read: impl FnOnce(Arc<dyn Journal>) -> F + Send + 'static,
-    ) -> Result<T, ReadError>
+    ) -> Reading<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ReadError>> + Send,
     {
         let journal = Arc::clone(&self.journal);
-        let reading = tokio::spawn(async move {
+        Reading(tokio::spawn(async move {
             let open = journal.0.read().await;
             let closed = || ReadError::Storage(io::Error::other("the journal is closed"));
             read(Arc::clone(open.as_ref().ok_or_else(closed)?)).await
-        });
-        reading.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
+        }))
     }
 
     /// The commits at these positions, which ascend and are released, up to so many bytes: at least the
@@ -179,34 +201,28 @@ impl Reader {
         positions: Vec<Position>,
         bytes: usize,
     ) -> Result<Vec<Commit>, ReadError> {
-        let released = *self.released.borrow();
-        if positions.last().is_some_and(|last| *last > released.position) {
-            return Err(ReadError::Ahead { tail: released.position });
+        let head = self.head();
+        if positions.last().is_some_and(|last| *last > head) {
+            return Err(ReadError::Ahead { tail: head });
         }
-        let (ring, journal) = (Arc::clone(&self.ring), Arc::clone(&self.journal));
-        let reading = tokio::spawn(async move {
-            let one = ReadLimit { commits: 1, bytes: 0 };
-            let open = journal.0.read().await;
-            let closed = || ReadError::Storage(io::Error::other("the journal is closed"));
-            let mut found: Vec<Commit> = Vec::with_capacity(positions.len());
-            let mut so_far = 0;
-            for position in positions {
-                let before = Position::new(position.get().saturating_sub(1));
-                let read = match ring.read(before, released.position, one) {
-                    Some(recent) => recent,
-                    None => open.as_ref().ok_or_else(closed)?.read(before, one).await?,
-                };
-                let missing = || ReadError::Storage(io::Error::other("a commit is missing"));
-                let commit = read.into_iter().next().ok_or_else(missing)?;
-                so_far += commit.meta.len() + commit.body.len();
-                if so_far > bytes && !found.is_empty() {
-                    break;
-                }
-                found.push(commit);
+        let old = positions.partition_point(|position| !self.ring.holds(*position));
+        if old > 0 {
+            let old = positions[..old].to_vec();
+            let read = self.start_on_disk(async move |journal| journal.read_at(&old, bytes).await);
+            return read.end().await;
+        }
+        let one = ReadLimit { commits: 1, bytes: 0 };
+        let (mut found, mut so_far) = (Vec::new(), 0);
+        for position in positions {
+            let before = Position::new(position.get().saturating_sub(1));
+            let Some(recent) = self.ring.read(before, head, one) else { break };
+            so_far += recent.iter().map(|commit| commit.body.len()).sum::<usize>();
+            if so_far > bytes && !found.is_empty() {
+                break;
             }
-            Ok(found)
-        });
-        reading.await.map_err(|error| ReadError::Storage(io::Error::other(error)))?
+            found.extend(recent);
+        }
+        Ok(found)
     }
 
     /// Waits until a position is released.

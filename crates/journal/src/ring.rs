@@ -144,6 +144,11 @@ impl Ring {
         (!found.is_empty()).then_some(found)
     }
 
+    /// Whether a commit is here.
+    pub(crate) fn holds(&self, position: Position) -> bool {
+        self.kept.read().from(position).is_some()
+    }
+
     /// The first run after a position, up to and with `last`; `None` when the next commit is not here.
     pub(crate) fn run(&self, after: Position, last: Position) -> Option<Run> {
         let kept = self.kept.read();

@@ -304,6 +304,13 @@ impl Journal for SegmentJournal {
         self.erase_all(&erasures)
     }
 
+    async fn read_at(&self, positions: &[Position], bytes: usize) -> Result<Vec<Commit>, ReadError> {
+        let (state, positions) = (self.state.clone(), positions.to_vec());
+        tokio::task::spawn_blocking(move || runs::read_at(&state, &positions, bytes))
+            .await
+            .map_err(|error| ReadError::Storage(io::Error::other(error)))?
+    }
+
     async fn run(
         &self,
         after: Position,

@@ -66,13 +66,19 @@ pub(super) fn take(
         if out.len() >= caps.bytes as usize {
             break;
         }
+        up_to = next.commit.position;
+        if next.matching.is_some_and(|all| frames::count_events(&next.commit.body) == Some(all)) {
+            frames::append(&mut out, &next.commit.body);
+            passed_over = 0;
+            unread.pop_front();
+            continue;
+        }
         let events = codec::decode_events(&next.commit.body)?;
         let count = events.len();
         passed_over = match sieve.append(&mut out, &next.commit, events) {
             true => 0,
             false => passed_over + count,
         };
-        up_to = next.commit.position;
         unread.pop_front();
         if passed_over >= patience {
             break;

@@ -9,8 +9,8 @@ use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{Position, Reader};
 use tokio::sync::watch;
 
-/// How long the bell rests for each stream that listens: about twice what it costs to wake one.
-const REST: Duration = Duration::from_micros(5);
+/// How long the bell rests for each stream that listens: about what it costs to wake one and to send.
+const REST: Duration = Duration::from_micros(2);
 
 /// Shorter rests cost more than they save.
 const LEAST_REST: Duration = Duration::from_millis(1);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn few_are_told_at_once_and_many_not_too_often() {
         assert!(rest(100) < LEAST_REST);
-        assert_eq!(rest(1_000), Duration::from_millis(5));
+        assert_eq!(rest(1_000), Duration::from_millis(2));
         assert_eq!(rest(usize::MAX), MOST_REST);
     }
 }

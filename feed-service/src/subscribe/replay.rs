@@ -16,10 +16,10 @@ use crate::view::index::Place;
 use crate::view::search::{self, Axes};
 
 /// How much is read at once.
-const READ: ReadLimit = ReadLimit { commits: 128, bytes: 256 * 1024 };
+const READ: ReadLimit = ReadLimit { commits: 512, bytes: 256 * 1024 };
 
 /// Commits chosen at once.
-const CHOSEN: usize = 256;
+const CHOSEN: usize = 1024;
 
 /// So few commits are sooner read than searched for.
 const NEAR: u64 = 64;
@@ -32,6 +32,8 @@ pub(super) struct Unread {
     pub(super) commit: Commit,
     /// Events between the commit before it and this one that are known not to match.
     pub(super) jumped: usize,
+    /// How many of its events match, as far as the index was asked.
+    pub(super) matching: Option<usize>,
 }
 
 /// The past as one subscription reads it.
@@ -39,6 +41,8 @@ pub(super) struct Replay {
     axes: Arc<Axes>,
     pub(super) unread: VecDeque<Unread>,
     chosen: Option<Chosen>,
+    /// How many events there are up to positions asked for before: where the next search begins, and ends.
+    numbers: Numbers,
     /// Up to here commits are read one after the other.
     scan_until: Position,
 }
@@ -46,11 +50,27 @@ pub(super) struct Replay {
 /// Commits with events that match, by the index.
 #[derive(Debug, Default)]
 struct Chosen {
-    commits: VecDeque<(Position, usize)>,
+    commits: VecDeque<Named>,
     /// Nothing but them matches up to here.
     up_to: Position,
     /// Events after the last of them up to there.
     jumped: usize,
+}
+
+/// A commit as the index names it.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    position: Position,
+    /// Events between the one before it and this one.
+    jumped: usize,
+    matching: usize,
+}
+
+/// How many events there are up to two positions.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    reached: Option<(Position, u64)>,
+    end: Option<(Position, u64)>,
 }
 
 /// What there is to look at.
@@ -64,7 +84,8 @@ pub(super) enum Next {
 impl Replay {
     pub(super) fn new(axes: Axes) -> Replay {
         let scan_until = Position::ORIGIN;
-        Replay { axes: Arc::new(axes), unread: VecDeque::new(), chosen: None, scan_until }
+        let numbers = Numbers::default();
+        Replay { axes: Arc::new(axes), unread: VecDeque::new(), chosen: None, numbers, scan_until }
     }
 
     /// Whether nothing is under way.
@@ -103,8 +124,11 @@ impl Replay {
     /// Asks the index which commits come next.
     async fn choose(&mut self, feed: &Feed, at: Position, end: Position) -> Result<(), Status> {
         let axes = Arc::clone(&self.axes);
-        let chosen = feed.query(move |keys| choose(keys, &axes, at, end)).await?;
-        let last = chosen.commits.back().map(|(position, _)| *position);
+        let numbers = self.numbers;
+        let found = feed.query(move |keys| choose(keys, &axes, at, end, numbers)).await?;
+        let (chosen, numbers) = found;
+        self.numbers = numbers;
+        let last = chosen.commits.back().map(|named| named.position);
         let many = chosen.commits.len() as u64 * DENSE;
         match last {
             Some(last) if last.get() - at.get() < many => self.scan_until = last,
@@ -119,29 +143,40 @@ fn choose(
     axes: &Axes,
     at: Position,
     end: Position,
-) -> Result<Chosen, hansa_view::ViewError> {
-    let after = |position: Position| Place { position: position.get() + 1, index: 0 };
-    let from = search::number_at(keys, after(at))?;
-    let last = search::number_at(keys, after(end))?;
+    known: Numbers,
+) -> Result<(Chosen, Numbers), hansa_view::ViewError> {
+    let number_after = |position: Position, known: Option<(Position, u64)>| match known {
+        Some((of, number)) if of == position => Ok(number),
+        _ => search::number_at(keys, Place { position: position.get() + 1, index: 0 }),
+    };
+    let from = number_after(at, known.reached)?;
+    let last = number_after(end, known.end)?;
     let found = search::forwards(keys, axes, from, last, CHOSEN)?;
     let (mut chosen, mut passed) = (Chosen { up_to: end, ..Chosen::default() }, from);
     for (number, place) in found.events {
         let position = Position::new(place.position);
-        if chosen.commits.back().is_none_or(|(known, _)| *known != position) {
-            chosen.commits.push_back((position, jumped(passed, number)));
+        match chosen.commits.back_mut().filter(|named| named.position == position) {
+            Some(named) => named.matching += 1,
+            None => {
+                let jumped = jumped(passed, number);
+                chosen.commits.push_back(Named { position, jumped, matching: 1 });
+            }
         }
         passed = number + 1;
     }
+    let mut numbers = Numbers { reached: Some((end, last)), end: Some((end, last)) };
     let mut until = last;
     if let Some(more) = found.more.filter(|more| *more < last) {
         // The commit the search stopped in is looked at whole, now or next time.
         until = more;
         let place = search::place_of(keys, more)?;
-        let last_chosen = chosen.commits.back().map_or(at, |(position, _)| *position);
+        let last_chosen = chosen.commits.back().map_or(at, |named| named.position);
         chosen.up_to = last_chosen.max(Position::new(place.position.saturating_sub(1)));
+        let begins = place.index == 0 && chosen.up_to.next().get() == place.position;
+        numbers.reached = begins.then_some((chosen.up_to, more));
     }
     chosen.jumped = jumped(passed, until);
-    Ok(chosen)
+    Ok((chosen, numbers))
 }
 
 fn jumped(from: u64, to: u64) -> usize {
@@ -150,12 +185,16 @@ fn jumped(from: u64, to: u64) -> usize {
 
 /// Fetches chosen commits, as many as may be held.
 async fn fetch(feed: &Feed, chosen: &mut Chosen) -> Result<VecDeque<Unread>, Status> {
-    let positions = chosen.commits.iter().map(|(position, _)| *position);
+    let positions = chosen.commits.iter().map(|named| named.position);
     let positions = positions.take(READ.commits).collect();
     let commits = feed.reader.read_at(positions, READ.bytes).await;
     let commits = commits.map_err(status::journal_failed)?;
-    let jumps = chosen.commits.drain(..commits.len()).map(|(_, jumped)| jumped);
-    Ok(commits.into_iter().zip(jumps).map(|(commit, jumped)| Unread { commit, jumped }).collect())
+    let named = chosen.commits.drain(..commits.len());
+    let unread = commits.into_iter().zip(named).map(|(commit, Named { jumped, matching, .. })| {
+        let matching = Some(matching);
+        Unread { commit, jumped, matching }
+    });
+    Ok(unread.collect())
 }
 
 /// Reads commits one after the other.
@@ -163,5 +202,6 @@ async fn scan(feed: &Feed, at: Position, end: Position) -> Result<VecDeque<Unrea
     let left = usize::try_from(end.get() - at.get()).unwrap_or(READ.commits);
     let limit = ReadLimit { commits: READ.commits.min(left), ..READ };
     let commits = feed.reader.read(at, limit).await.map_err(status::journal_failed)?;
-    Ok(commits.into_iter().map(|commit| Unread { commit, jumped: 0 }).collect())
+    let unread = |commit| Unread { commit, jumped: 0, matching: None };
+    Ok(commits.into_iter().map(unread).collect())
 }

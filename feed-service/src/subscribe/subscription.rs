@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hansa_chassis::clock;
-use hansa_journal::{Position, Run};
+use hansa_journal::{Position, Reading, Run};
 use hansa_proto::limits::PROGRESS_EVENTS;
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message;
@@ -55,6 +55,8 @@ pub(super) struct Subscription {
     /// The present state, while it is sent.
     state: Option<(State, state::Place)>,
     replay: Replay,
+    /// What is being read of the past while the last of it is sent, and after which position.
+    ahead: Option<(Position, Reading<Option<Run>>)>,
     /// Events passed over since the last message that carried a cursor.
     passed_over: usize,
     /// Whether the client was told that it is live.
@@ -104,6 +106,7 @@ impl Subscription {
             stop_at: ask.stop_at_head.then_some(head),
             state: state.map(|state| (state, state::Place::default())),
             replay: Replay::new(matcher.axes()),
+            ahead: None,
             passed_over: 0,
             told_live: false,
             live: Live::new(matcher.axes(), listener),
@@ -143,7 +146,7 @@ impl Subscription {
             return Ok(());
         }
         if let Some((state, place)) = self.state.take() {
-            return self.tell_state(state, place).await;
+            return Box::pin(self.tell_state(state, place)).await;
         }
         if self.stop_at.is_some_and(|stop| self.at >= stop) {
             self.progress();
@@ -193,7 +196,7 @@ impl Subscription {
         if ahead && behind > 0 {
             return self.advance(head).await;
         }
-        if self.live.enter(&self.feed, &self.matcher).await? {
+        if Box::pin(self.live.enter(&self.feed, &self.matcher)).await? {
             // What was released meanwhile nobody has looked at for it.
             return Ok(());
         }
@@ -260,10 +263,7 @@ impl Subscription {
     async fn pass_on(&mut self, end: Position) -> Result<(), Status> {
         let run = match self.feed.reader.recent_run(self.at, end) {
             Some(run) => Some(run),
-            None => {
-                let run = Box::pin(self.feed.reader.run(self.at, end)).await;
-                run.map_err(status::journal_failed)?
-            }
+            None => Box::pin(self.read_run(end)).await?,
         };
         match run {
             None => Ok(()),
@@ -274,6 +274,23 @@ impl Subscription {
                 self.sends(frames, commit.position)
             }
         }
+    }
+
+    /// The next run out of the past; the one after it is read while this one is sent.
+    async fn read_run(&mut self, end: Position) -> Result<Option<Run>, Status> {
+        let reader = &self.feed.reader;
+        let reading = match self.ahead.take() {
+            Some((after, reading)) if after == self.at => reading,
+            _ => reader.start_run(self.at, end),
+        };
+        let run = reading.end().await.map_err(status::journal_failed)?;
+        if let Some(Run::Frames { up_to, .. }) = run
+            && up_to < end
+            && !reader.is_recent(up_to)
+        {
+            self.ahead = Some((up_to, reader.start_run(up_to, end)));
+        }
+        Ok(run)
     }
 
     /// Sends frames, if there are any: everything up to a position was dealt with then.

@@ -22,6 +22,8 @@ const READ_BYTES: usize = 256 * 1024;
 const AGES: usize = 100_000;
 /// The largest window.
 const WINDOW: u32 = (1 << 31) - 1;
+/// Calls that may wait at once for their answer to begin.
+const CALLS_WAITING: u64 = 2_000;
 /// Nothing is waited for longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -126,7 +128,7 @@ impl Sinks {
             *streams += 1;
         }
         let seen = Seen::new();
-        let (mut sockets, mut threads) = (Vec::new(), Vec::new());
+        let (mut sockets, mut threads, mut opened) = (Vec::new(), Vec::new(), 0);
         for (bytes, streams) in opening {
             let socket = TcpStream::connect(address).context("the feed is not reachable")?;
             socket.set_nodelay(true)?;
@@ -134,6 +136,10 @@ impl Sinks {
             let sink = Sink { seen: Arc::clone(&seen), events: 0, bytes: 0 };
             let walk = Walk::new(streams, window);
             threads.push(std::thread::spawn(move || run(socket, &bytes, walk, sink)));
+            // So many calls may wait for their answer; Opened is the first message of each.
+            opened += streams as u64;
+            let most = CALLS_WAITING;
+            seen.wait("Opened", |seen| seen.others.load(Ordering::Relaxed) + most >= opened)?;
         }
         Ok(Sinks { seen, sockets, threads })
     }

@@ -1,5 +1,5 @@
-//! Runs of frames straight from a segment: one read of the file, each record checked by its length,
-//! checksum and place, its body copied once. The chain is not followed: it was when the journal was opened,
+//! Runs of frames and single commits straight from a segment: one read of the file for a run or a few
+//! records, each record checked by its length, checksum and place, its body copied once. The chain is not followed: it was when the journal was opened,
 //! and nothing changes it later that the checksum does not show.
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use super::record::{HEADER_BYTES, Header};
 use super::state::{Near, State};
 use super::walk::damage;
 use crate::frames::{self, Framing, Run};
-use crate::{Position, ReadError};
+use crate::{Commit, Position, ReadError};
 
 /// The first run after a position that is before `last`, which is durable.
 pub(super) fn run(
@@ -57,6 +57,42 @@ pub(super) fn run(
         (up_to, position) = (Some(position), position.next());
     }
     Ok(up_to.map(|up_to| Run::Frames { frames: frames.into(), up_to }))
+}
+
+/// The commits at these positions, which ascend and are durable, up to so many bytes.
+pub(super) fn read_at(
+    state: &RwLock<State>,
+    positions: &[Position],
+    bytes: usize,
+) -> Result<Vec<Commit>, ReadError> {
+    let (mut found, mut so_far) = (Vec::with_capacity(positions.len()), 0);
+    let mut buffer = Vec::new();
+    for wanted in positions {
+        let near = {
+            let state = state.read();
+            let before = Position::new(wanted.get().saturating_sub(1));
+            state.near(before).ok_or(ReadError::Ahead { tail: state.tip.position })?
+        };
+        let (mut position, mut offset) = (near.position, near.offset);
+        let at_least = usize::try_from(near.next - near.offset).unwrap_or_default();
+        let mut window = Window { near: &near, start: 0, bytes: buffer, at_least };
+        window.bytes.clear();
+        while position < *wanted {
+            offset += window.header(offset, position)?.record_bytes() as u64;
+            position = position.next();
+        }
+        let header = window.header(offset, position)?;
+        let record = window.at(offset, header.record_bytes(), position)?;
+        let record = header.record(&Bytes::copy_from_slice(record));
+        let record = record.map_err(|what| near.damaged(offset, position, what))?;
+        so_far += record.commit.meta.len() + record.commit.body.len();
+        found.push(record.commit);
+        buffer = window.bytes;
+        if so_far > bytes {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// A part of a segment, which moves on when something after it is asked for.

@@ -43,6 +43,8 @@ pub(super) struct Near {
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) position: Position,
     pub(super) offset: u64,
+    /// Where the next record begins that is known, or the end.
+    pub(super) next: u64,
     /// Where the durable records of the segment end.
     pub(super) end: u64,
 }
@@ -120,11 +122,13 @@ impl State {
             return None;
         }
         let step = (record / STEP_RECORDS).min(segment.steps.len() as u64 - 1);
+        let step_at = |step: u64| segment.steps.get(usize::try_from(step).ok()?).copied();
         Some(Near {
             path: segment.named.path.clone(),
             file: Arc::clone(&segment.file),
             position: segment.named.first.plus(step * STEP_RECORDS),
-            offset: u64::from(segment.steps[usize::try_from(step).ok()?]),
+            offset: u64::from(step_at(step)?),
+            next: step_at(step + 1).map_or(segment.end, u64::from),
             end: segment.end,
         })
     }
