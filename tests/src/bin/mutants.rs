@@ -23,6 +23,9 @@ struct Arguments {
     /// Do not run the tests without mutants first
     #[arg(long)]
     skip_baseline: bool,
+    /// The commit that is copied
+    #[arg(long, default_value = "HEAD")]
+    commit: String,
 }
 
 /// What became of a mutant, or of a test without one.
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     let wanted =
         |mutant: &Mutant| arguments.names.is_empty() || arguments.names.contains(&mutant.name);
     let mutants: Vec<Mutant> = mutants.into_iter().filter(wanted).collect();
-    let copy = Copy::of(root);
+    let copy = Copy::of(root, &arguments.commit);
     let mut sound = true;
     if !arguments.skip_baseline {
         let tests: BTreeSet<&Catcher> = mutants.iter().map(|mutant| &mutant.test).collect();
@@ -85,8 +88,8 @@ struct Copy {
 }
 
 impl Copy {
-    /// Brings the copy to the last commit; what did not change keeps its times, so that little is built.
-    fn of(root: &Path) -> Copy {
+    /// Brings the copy to a commit; what did not change keeps its times, so that little is built.
+    fn of(root: &Path, commit: &str) -> Copy {
         let root = root.canonicalize().expect("the repository is there");
         let folder = root.join("target/mutants");
         let copy = Copy { tree: folder.join("tree"), target: folder.join("target") };
@@ -98,10 +101,9 @@ impl Copy {
                 .status();
             assert!(cloned.expect("git runs").success(), "git clone");
         }
-        let head = Command::new("git").arg("-C").arg(&root).args(["rev-parse", "HEAD"]).output();
-        let head = String::from_utf8(head.expect("git runs").stdout).expect("a hash");
-        copy.git(&["fetch", "-q", "origin"]);
-        copy.git(&["checkout", "-q", "--detach", "--force", head.trim()]);
+        let found = Command::new("git").arg("-C").arg(&root).args(["rev-parse", commit]).output();
+        let found = String::from_utf8(found.expect("git runs").stdout).expect("a hash");
+        copy.git(&["checkout", "-q", "--detach", "--force", found.trim()]);
         copy
     }
 

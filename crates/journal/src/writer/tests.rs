@@ -4,6 +4,7 @@
 mod counters;
 mod failures;
 mod replaying;
+mod visible;
 
 use std::path::Path;
 use std::sync::Arc;

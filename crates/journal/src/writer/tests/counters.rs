@@ -43,6 +43,8 @@ struct Kept {
     resets: usize,
     replayed: usize,
     fail_settle: bool,
+    /// Slots of the commits decided.
+    slots: Vec<Position>,
 }
 
 impl Memory {
@@ -68,6 +70,10 @@ impl Memory {
 
     pub(super) fn replayed(&self) -> usize {
         self.kept.lock().replayed
+    }
+
+    pub(super) fn slots(&self) -> Vec<Position> {
+        self.kept.lock().slots.clone()
     }
 
     pub(super) fn fail_next_settle(&self) {
@@ -136,6 +142,7 @@ impl Machine for Counters {
         };
         match command {
             Ask::Add(name, amount) => {
+                self.memory.kept.lock().slots.push(slot.position);
                 let answer = self.add(name, amount);
                 Ok(Decision::Commit { draft: draft(format!("{name} {amount}")), answer })
             }
