@@ -177,11 +177,10 @@ impl Deref for CallError {
 impl From<tonic::Status> for CallError {
     fn from(status: tonic::Status) -> Self {
         let details = status.get_error_details();
-        let broken = std::error::Error::source(&status).is_some();
         let Self(mut error) = Self::of_transport(
             status.code(),
             status.message().to_owned(),
-            retryable_without_details(status.code(), broken),
+            retryable_without_details(&status),
         );
         if let Some(info) = details.error_info() {
             error.reason = Some(info.reason.clone());
@@ -209,12 +208,17 @@ impl From<tonic::Status> for CallError {
     }
 }
 
-/// A status without details was made by the transport, here or in between: a broken connection is
-/// worth another try, a message that cannot be decoded is not.
-fn retryable_without_details(code: Code, broken: bool) -> bool {
-    match code {
-        Code::Unavailable | Code::Cancelled => true,
-        Code::Unknown | Code::Internal => broken,
+/// What tonic says of a stream that ends in the middle of a message.
+const CUT_IN_A_MESSAGE: &str = "Unexpected EOF decoding stream.";
+
+/// A status without details was made by the transport, here or in between: a broken connection, or a
+/// stream that was cut or has no end, is worth another try; a message that cannot be decoded is not.
+fn retryable_without_details(status: &tonic::Status) -> bool {
+    match status.code() {
+        Code::Unavailable | Code::Cancelled | Code::Unknown => true,
+        Code::Internal => {
+            std::error::Error::source(status).is_some() || status.message() == CUT_IN_A_MESSAGE
+        }
         _ => false,
     }
 }
