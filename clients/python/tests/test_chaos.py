@@ -224,7 +224,7 @@ class Behind(unittest.TestCase):
 
     @on_the_loop
     async def test_it_gives_up_when_it_is_told_to(self) -> None:
-        self.world.apply("unavailable", times=3)
+        self.world.apply("unavailable", times=10)
         backoff = hansa_feed.Backoff(first=0.01, tries=2)
         async with self.subscribe(backoff=backoff) as subscription:
             with self.assertRaises(hansa_feed.GaveUp):

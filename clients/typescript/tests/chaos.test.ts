@@ -258,7 +258,7 @@ test("tokens are asked for with each connection", { timeout }, async () => {
 });
 
 test("it gives up when it is told to", { timeout }, async () => {
-  await world.apply(FaultKind.UNAVAILABLE, { times: 3 });
+  await world.apply(FaultKind.UNAVAILABLE, { times: 10 });
   const error = await end(small({ backoff: { first: 10, tries: 2 } }));
   assert.equal(error.why, "gaveUp");
 });

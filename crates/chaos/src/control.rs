@@ -62,6 +62,15 @@ struct State {
     expiring: Vec<usize>,
     mask: Option<Mask>,
     masks: u64,
+    /// How often the front was set.
+    era: u64,
+}
+
+/// A call, and since which plan there is it: what was open before is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    number: u64,
+    era: u64,
 }
 
 /// Faults by their index, and the events handed on since the turn of the first came.
@@ -87,7 +96,7 @@ impl Control {
         let drawn = plan.map(Plan::draw).unwrap_or_default();
         let mut state = self.state.lock();
         // The numbers of identities go on: what was foreign stays foreign.
-        *state = State { masks: state.masks, ..State::default() };
+        *state = State { masks: state.masks, era: state.era + 1, ..State::default() };
         if let Some(plan) = plan {
             (self.report)(&json!({ "seed": plan.seed, "faults": drawn.len() }));
         }
@@ -157,17 +166,21 @@ impl Control {
         upheaval
     }
 
-    /// One more call of a method: its number.
-    pub(crate) fn call(&self, method: &str) -> u64 {
+    /// One more call of a method.
+    pub(crate) fn call(&self, method: &str) -> Call {
         let mut state = self.state.lock();
+        let era = state.era;
         let calls = state.calls.entry(method.to_owned()).or_default();
         *calls += 1;
-        *calls
+        Call { number: *calls, era }
     }
 
     /// The fault that fires on this call now, if any. It has fired with that.
-    pub(crate) fn due(&self, method: &str, call: u64, moment: Moment) -> Option<Fault> {
+    pub(crate) fn due(&self, method: &str, call: Call, moment: Moment) -> Option<Fault> {
         let mut state = self.state.lock();
+        if call.era != state.era {
+            return None;
+        }
         if moment == Moment::Opening
             && let Some((fault, left)) = state.turned_away.get_mut(method)
         {
@@ -205,8 +218,8 @@ impl Control {
         Some(fault)
     }
 
-    fn fire(&self, state: &mut State, index: usize, call: u64) {
-        let firing = Firing { call, events: state.events };
+    fn fire(&self, state: &mut State, index: usize, call: Call) {
+        let firing = Firing { call: call.number, events: state.events };
         state.faults[index].firing = Some(firing);
         (self.report)(&state.faults[index].outcome());
     }
@@ -222,7 +235,7 @@ impl Control {
     }
 
     /// A cursor was found expired.
-    pub(crate) fn expired(&self, call: u64) {
+    pub(crate) fn expired(&self, call: Call) {
         let mut state = self.state.lock();
         for index in std::mem::take(&mut state.expiring) {
             self.fire(&mut state, index, call);
@@ -231,12 +244,12 @@ impl Control {
         self.tell_of_change();
     }
 
-    /// So many events were handed on.
-    pub(crate) fn passed(&self, events: u32) {
-        if events == 0 {
+    /// So many events were handed on by a call.
+    pub(crate) fn passed(&self, call: Call, events: u32) {
+        let mut state = self.state.lock();
+        if events == 0 || call.era != state.era {
             return;
         }
-        let mut state = self.state.lock();
         state.events += u64::from(events);
         for queue in [Queue::applied, Queue::planned] {
             let queue = queue(&mut state);

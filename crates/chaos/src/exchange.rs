@@ -11,7 +11,7 @@ use http::{HeaderMap, request};
 use tokio::sync::watch;
 
 use crate::caller::{Caller, Ended, Wish};
-use crate::control::{Moment, Upheaval};
+use crate::control::{Call, Moment, Upheaval};
 use crate::expiry::{Floor, Seen};
 use crate::fault::{Fault, SUBSCRIBE};
 use crate::feed::{Asked, Connection, Heard};
@@ -27,7 +27,7 @@ const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) struct Exchange {
     front: Arc<Shared>,
     method: String,
-    number: u64,
+    call: Call,
     caller: Caller,
     changes: watch::Receiver<u64>,
     upheavals: watch::Receiver<Option<Upheaval>>,
@@ -38,11 +38,11 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) fn new(front: Arc<Shared>, head: &request::Parts, caller: Caller) -> Exchange {
         let method = head.uri.path().trim_start_matches('/').to_owned();
-        let number = front.control.call(&method);
+        let call = front.control.call(&method);
         let (mut changes, mut upheavals) = (front.control.changes(), front.control.upheavals());
         changes.borrow_and_update();
         upheavals.borrow_and_update();
-        Exchange { front, method, number, caller, changes, upheavals, floor: None }
+        Exchange { front, method, call, caller, changes, upheavals, floor: None }
     }
 
     /// Runs it to its end, whichever that is.
@@ -103,7 +103,7 @@ impl Exchange {
                 let events = self.events_in(&frame);
                 self.look_for_faults(Moment::Message(events), Some(&frame)).await?;
                 self.caller.send(mask.outward(frame.into_bytes())).await?;
-                self.front.control.passed(events);
+                self.front.control.passed(self.call, events);
                 Ok(())
             }
             Heard::End { rest, trailers } => {
@@ -158,12 +158,12 @@ impl Exchange {
         match seen {
             Seen::Valid => Ok(frame.into_bytes()),
             Seen::Answered(status) => {
-                self.front.control.expired(self.number);
+                self.front.control.expired(self.call);
                 Err(self.caller.end_with(&status))
             }
             Seen::Replaced(request, expired) => {
                 if expired {
-                    self.front.control.expired(self.number);
+                    self.front.control.expired(self.call);
                 }
                 // The feed gets it through the mask once more.
                 Ok(mask.outward(Frame::of(&*request).into_bytes()))
@@ -172,7 +172,7 @@ impl Exchange {
     }
 
     async fn look_for_faults(&mut self, moment: Moment, next: Option<&Frame>) -> Result<(), Ended> {
-        while let Some(fault) = self.front.control.due(&self.method, self.number, moment) {
+        while let Some(fault) = self.front.control.due(&self.method, self.call, moment) {
             self.suffer(&fault, next).await?;
         }
         Ok(())
