@@ -23,6 +23,8 @@ mod replay;
 mod rest;
 mod start;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -356,6 +356,17 @@ impl Subscription {
         self.phase = Phase::Ending(Some(Box::new(status::not_serving())));
     }
 
+    /// Bytes held for its reader, what is being read ahead counted as the most it can be; `commit`: the
+    /// largest commit there is.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self, commit: usize) -> usize {
+        use hansa_journal::limits::FRAMES_BYTES;
+        let ready = self.outbox.iter().map(Bytes::len).sum::<usize>();
+        let unread = self.replay.unread.iter().map(|unread| unread.commit.body.len());
+        let ahead = self.ahead.as_ref().map_or(0, |_| FRAMES_BYTES + commit);
+        ready + unread.sum::<usize>() + ahead
+    }
+
     fn does(&self, doing: Doing) {
         if let Some(named) = &self.named {
             named.does(doing);

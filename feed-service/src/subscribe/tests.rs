@@ -1,0 +1,139 @@
+//! One that reads slowly, counted in bytes: what the feed holds for it does not grow with what is published.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use hansa_chassis::clock;
+use hansa_chassis::shutdown::Shutdown;
+use hansa_journal::disk::RealDisk;
+use hansa_journal::limits::{BLOCK_BYTES, FRAMES_BYTES, RING_BYTES};
+use hansa_journal::{Journal, Started, Writer, WriterOptions, WriterState};
+use hansa_proto::feed::Statement;
+use hansa_proto::pb::common::v1::Source;
+use tokio::sync::{Semaphore, watch};
+
+use super::*;
+use crate::config::Config;
+use crate::domain::Command;
+use crate::frames;
+use crate::machine::{FeedMachine, Request};
+
+/// Bytes of the body of a statement: a page or ten.
+const BODY: usize = 20_000;
+const SUBJECT: &str = "housing";
+
+async fn open(data: &Path) -> Arc<Feed> {
+    let config = Config::new(data.to_owned(), "http://127.0.0.1:1".to_owned());
+    let (journal, view) = crate::open(RealDisk::shared(), &config).await.unwrap();
+    let journal: Arc<dyn Journal> = Arc::new(journal);
+    let (following_sender, following) = watch::channel(None);
+    let options =
+        WriterOptions { framing: frames::framing, ..WriterOptions::new(clock::now_micros) };
+    let (identity, read) = (journal.identity(), crate::read_commit(Arc::clone(&journal)));
+    let machine = FeedMachine::new(identity, Arc::clone(&view), read, following_sender);
+    let Started { writer, reader, mut state } = Writer::start(journal, machine, options).unwrap();
+    state.wait_for(|state| *state == WriterState::Serving).await.unwrap();
+    let bell = Arc::new(Bell::default());
+    let (ringing, heard) = (Arc::clone(&bell), reader.clone());
+    tokio::spawn(async move { ringing.ring(&heard, &Shutdown::new()).await });
+    Arc::new(Feed {
+        writer,
+        reader,
+        view,
+        state,
+        following,
+        connected: watch::channel(false).1,
+        subscriptions: Arc::new(Semaphore::new(2)),
+        max_subscriptions: 2,
+        snapshots: Arc::new(Semaphore::new(1)),
+        interests: Arc::default(),
+        bell,
+        named: Arc::default(),
+    })
+}
+
+/// Publishes statements, every fourth on the subject.
+async fn publish(feed: &Feed, numbers: std::ops::Range<usize>) {
+    let published = numbers.map(|number| {
+        let themes = if number % 4 == 0 { vec![SUBJECT.to_owned()] } else { Vec::new() };
+        let statement = Statement::from_stored(pb::Statement {
+            name: format!("statements/s{number}"),
+            kind: 1,
+            title: "Title".to_owned(),
+            body: "x".repeat(BODY),
+            themes,
+            sources: vec![Source { citation: "A source".to_owned(), ..Default::default() }],
+            state: 1,
+            ..Default::default()
+        });
+        let statement = Box::new(statement.unwrap());
+        feed.writer.submit_waiting(Request {
+            principal: "anonymous".to_owned(),
+            request_id: None,
+            payload_hash: [0; 32],
+            validate_only: false,
+            command: Command::PublishStatement { statement, signings: Vec::new() },
+        })
+    });
+    for answer in futures_util::future::join_all(published).await {
+        answer.unwrap();
+    }
+}
+
+async fn start(feed: &Arc<Feed>, filter: pb::Filter) -> Subscription {
+    let request = pb::SubscribeRequest {
+        start: Some(pb::subscribe_request::Start::Beginning(())),
+        filter: Some(filter),
+        ..Default::default()
+    };
+    let ask = ask::parse(request, &mut Violations::default()).unwrap();
+    let place = Arc::clone(&feed.subscriptions).try_acquire_owned().unwrap();
+    let start = start::resolve(feed, &ask).await.unwrap();
+    Subscription::open(subscription::Opening { feed: Arc::clone(feed), ask, start, place })
+}
+
+/// How many events are in these frames.
+fn events(mut frames: &[u8]) -> usize {
+    let mut events = 0;
+    while let Some((prefix, rest)) = frames.split_first_chunk::<5>() {
+        let length = u32::from_be_bytes(prefix[1..].try_into().unwrap()) as usize;
+        events += frames::count_events(&rest[..length]).unwrap_or_default();
+        frames = &rest[length..];
+    }
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_costs_constant_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let feed = open(data.path()).await;
+    let filter = pb::Filter { themes: vec![SUBJECT.to_owned()], ..Default::default() };
+    let mut all = start(&feed, pb::Filter::default()).await;
+    let mut some = start(&feed, filter).await;
+    // Twice what is kept in memory for everybody.
+    let count = 2 * RING_BYTES / BODY / 100 * 100;
+    let commit = BODY + 1_000;
+    let most = 2 * (FRAMES_BYTES + commit) + BLOCK_BYTES;
+    let (mut read, mut matched) = (0, 0);
+    for from in (0..count).step_by(100) {
+        publish(&feed, from..from + 100).await;
+        for (slow, seen) in [(&mut all, &mut read), (&mut some, &mut matched)] {
+            let frames = slow.next().await.unwrap().unwrap();
+            *seen += events(&frames);
+            let held = frames.len() + slow.held_bytes(commit);
+            assert!(held <= most, "{held} bytes after {from} events");
+        }
+    }
+    assert!(read < count / 2 && matched < count / 4, "they read slowly: {read}, {matched}");
+    for (slow, mut seen, wanted) in [(all, read, count), (some, matched, count / 4)] {
+        let mut slow = slow;
+        while seen < wanted {
+            let frames = slow.next().await.unwrap().unwrap();
+            seen += events(&frames);
+            let held = frames.len() + slow.held_bytes(commit);
+            assert!(held <= most, "{held} bytes at event {seen}");
+        }
+        assert_eq!(seen, wanted, "nothing is lost, nothing comes twice");
+    }
+    feed.writer.stop().await;
+}
