@@ -1,4 +1,4 @@
-//! The import of a data set of nine tables.
+//! The import of a data set of ten tables.
 //!
 //! `DataSet::read` parses the files, `plan` turns their rows into calls in the order they happened
 //! (each after what it needs), and `Plan::run` makes them. Nothing a row says is dropped: what has no

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the registry and the feed (the default)
     Up(up::Arguments),
-    /// Import a data set of nine tables, the one built in or one of your own
+    /// Import a data set of ten tables, the one built in or one of your own
     Import(import::Arguments),
     /// Write what the registry holds to a table
     Export(export::Arguments),

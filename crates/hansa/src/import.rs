@@ -1,4 +1,4 @@
-//! `hansa import`: a data set of nine tables into both services.
+//! `hansa import`: a data set of ten tables into both services.
 
 pub(crate) mod table;
 
@@ -16,7 +16,7 @@ use crate::{dataset, output, table as tables};
 
 const HELP: &str = "\
 Files: networks.csv, members.csv, memberships.csv, network_relations.csv, statements.jsonl, \
-campaigns.jsonl, cooperations.jsonl; data/README.md describes their columns. A directory may hold \
+campaigns.jsonl, cooperations.jsonl, readings.csv, network_places.csv, literature.csv; data/README.md describes their columns. A directory may hold \
 some of them.
 
 Every row is checked before anything is written. An import can be repeated: what an earlier one wrote \
@@ -27,7 +27,7 @@ Examples:
   hansa import my-tables    one of your own
   hansa import table FILE   memberships out of a single table: hansa import table --help";
 
-/// Import a data set of nine tables
+/// Import a data set of ten tables
 #[derive(Debug, Args)]
 #[command(after_help = HELP, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
