@@ -14,6 +14,7 @@ use super::*;
 mod closing;
 mod effect;
 mod former;
+mod redaction;
 mod steering;
 
 /// A state as plain maps.
