@@ -11,7 +11,8 @@
 //! * **J2** a commit is all or nothing.
 //! * **J3** an append names the tail it expects, or is refused.
 //! * **J4** only durable commits are released; only released commits are read by others or acknowledged.
-//! * **J5** what is read back is verified: format version, length, CRC-32C, chain.
+//! * **J5** what is read back is verified: format version, length, CRC-32C, chain. (Streams check all but
+//!   the chain, which was checked when the journal was opened.)
 //! * **J6** after a storage error the journal accepts nothing more until it is reopened.
 //!
 //! | file | answers |
