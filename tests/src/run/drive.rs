@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 
 use super::ask::{With, ask};
 use super::faults::{Fault, Ledger};
-use super::plan::{self, Plan, Plug, Step, Way};
+use super::plan::{self, From, Plan, Plug, Step, Way};
 use super::subscriber::{Subscriber, heals};
 use crate::World;
 use crate::checker::LookedAt;
@@ -113,8 +113,8 @@ impl Driver {
             Step::Ask(command, way) => self.ask(number, command, *way).await,
             Step::Again(earlier) => self.ask_again(*earlier).await,
             Step::Reuse(earlier, command) => self.reuse(*earlier, command).await,
-            Step::Subscribe { subscriber, filter, from_beginning } => {
-                self.subscribe(*subscriber, filter, *from_beginning).await;
+            Step::Subscribe { subscriber, filter, from } => {
+                self.subscribe(*subscriber, filter, *from).await;
             }
             Step::Read { subscriber } => self.read(*subscriber).await,
             Step::Disconnect { subscriber } => self.disconnect(*subscriber).await,
@@ -302,14 +302,19 @@ impl Driver {
         self.world.recorded(&format!("{what}-{}", self.came))
     }
 
-    async fn subscribe(&mut self, subscriber: usize, filter: &Filter, from_beginning: bool) {
+    async fn subscribe(&mut self, subscriber: usize, filter: &Filter, from: From) {
         if let Some(mut before) = self.subscribers.remove(&subscriber) {
             before.read(&self.known).await;
         }
-        let start = if from_beginning { Start::Beginning(()) } else { Start::End(()) };
+        let start = match from {
+            From::Beginning => Start::Beginning(()),
+            From::End => Start::End(()),
+            From::Last(count) => Start::Last(count),
+        };
         let clients = self.newcomer(&format!("subscriber-{subscriber}"));
         let mut fresh = Subscriber::new(clients, filter.clone(), start);
         fresh.open_at_last(&mut Default::default()).await;
+        fresh.check_start(from, &self.known);
         self.subscribers.insert(subscriber, fresh);
     }
 

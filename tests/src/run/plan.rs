@@ -38,8 +38,8 @@ pub enum Step {
     Again(usize),
     /// The request id of an earlier step is used for another command.
     Reuse(usize, Command),
-    /// A subscriber begins, with a filter: at the beginning, or at the end.
-    Subscribe { subscriber: usize, filter: Filter, from_beginning: bool },
+    /// A subscriber begins, with a filter.
+    Subscribe { subscriber: usize, filter: Filter, from: From },
     /// A subscriber reads everything that is due to it.
     Read { subscriber: usize },
     /// A subscriber goes away; it resumes when it reads again.
@@ -58,6 +58,17 @@ pub enum Step {
     FeedAway,
     /// The feed starts again.
     FeedBack,
+}
+
+/// Where a subscriber begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Before the first event.
+    Beginning,
+    /// After the last one.
+    End,
+    /// Before the last so many that match.
+    Last(u32),
 }
 
 /// How a command is asked.
@@ -93,6 +104,7 @@ impl Plan {
             feed_is_away: false,
             subscribed: [false; SUBSCRIBERS],
             made: [0; 3],
+            pairs: Vec::new(),
         };
         planner.begin();
         while planner.steps.len() < steps {
@@ -134,6 +146,8 @@ struct Planner {
     subscribed: [bool; SUBSCRIBERS],
     /// Statements, campaigns and subscriptions asked for so far.
     made: [usize; 3],
+    /// Who asked to join what, or was invited.
+    pairs: Vec<(String, String)>,
 }
 
 impl Planner {
@@ -222,17 +236,23 @@ impl Planner {
     }
 
     fn registry_command(&mut self) {
-        let (network, member) = (self.network(), self.member());
+        let (network, member) = self.pair();
         let command = match self.below(24) {
-            0..9 => Command::Join { network, member },
-            9..11 => {
+            0..8 => {
+                let (network, member) = self.new_pair();
+                Command::Join { network, member }
+            }
+            8 | 9 => {
                 let members = (0..=self.below(4)).map(|_| self.member()).collect();
                 Command::JoinAll { network, members }
             }
-            11 | 12 => Command::Invite { network, member },
-            13 | 14 => Command::Approve { network, member },
-            15 => Command::Reject { network, member },
-            16 => Command::Suspend { network, member },
+            10..12 => {
+                let (network, member) = self.new_pair();
+                Command::Invite { network, member }
+            }
+            12..14 => Command::Approve { network, member },
+            14 => Command::Reject { network, member },
+            15 | 16 => Command::Suspend { network, member },
             17 => Command::Reinstate { network, member },
             18..21 => Command::Leave { network, member },
             21 => Command::SetThemes { network, themes: self.themes() },
@@ -344,12 +364,14 @@ impl Planner {
     /// The first subscriber takes everything, so that a flood concerns it.
     fn subscribe(&mut self, subscriber: usize) {
         let filter = if subscriber == 0 { Filter::default() } else { self.filter() };
-        let from_beginning = !self.subscribed[subscriber] || self.below(2) == 0;
-        self.subscribed[subscriber] = true;
-        self.steps.push(Step::Subscribe { subscriber, filter, from_beginning });
-        if !from_beginning {
-            self.steps.push(Step::Read { subscriber });
-        }
+        let first = !std::mem::replace(&mut self.subscribed[subscriber], true);
+        let from = match self.below(4) {
+            _ if first => From::Beginning,
+            0 => From::End,
+            1 => From::Last(1 + u32::try_from(self.below(12)).unwrap_or(0)),
+            _ => From::Beginning,
+        };
+        self.steps.push(Step::Subscribe { subscriber, filter, from });
     }
 
     fn filter(&mut self) -> Filter {
@@ -391,6 +413,21 @@ impl Planner {
 
     fn member(&mut self) -> String {
         format!("m-{}", self.seldom_more_than(MEMBERS))
+    }
+
+    /// Who may belong to something by now, usually one of the last.
+    fn pair(&mut self) -> (String, String) {
+        let back = self.below(12);
+        match self.pairs.len().checked_sub(1 + back) {
+            Some(at) => self.pairs[at].clone(),
+            None => (self.network(), self.member()),
+        }
+    }
+
+    fn new_pair(&mut self) -> (String, String) {
+        let pair = (self.network(), self.member());
+        self.pairs.push(pair.clone());
+        pair
     }
 
     fn seldom_more_than(&mut self, bound: usize) -> usize {

@@ -8,6 +8,7 @@ use hansa_proto::pb::feed::v1::{Event, Filter, SubscribeRequest, SubscribeRespon
 use prost::Message as _;
 use tonic::{Code, Status, Streaming};
 
+use super::plan::From;
 use crate::checker::matches;
 use crate::history::{Cut, RecordedClients};
 use crate::world::within;
@@ -72,6 +73,31 @@ impl Subscriber {
         Ok(())
     }
 
+    /// Where it started has to be where it was asked to.
+    pub(super) fn check_start(&self, from: From, known: &[Event]) {
+        let due = self.due(known);
+        let matching = known.iter().filter(|event| matches(&self.filter, event)).count();
+        match from {
+            From::Beginning => assert_eq!(due.len(), matching, "from the beginning"),
+            From::End => assert_eq!(due, [], "from the end"),
+            From::Last(count) => {
+                // The commit of the first comes whole.
+                let count = matching.min(usize::try_from(count).unwrap_or(usize::MAX));
+                let first = due.first().map_or(0, |first| first.0);
+                let after_first = due.iter().filter(|place| place.0 > first).count();
+                assert!(due.len() >= count, "{} of the last {count}", due.len());
+                assert!(due.is_empty() || after_first < count, "more than the last {count}");
+            }
+        }
+    }
+
+    /// Everything due to it of what is known.
+    fn due(&self, known: &[Event]) -> Vec<(u64, u32)> {
+        let floor = self.floor.expect("it has opened");
+        let wanted = |event: &&Event| event.position > floor && matches(&self.filter, event);
+        known.iter().filter(wanted).map(|event| (event.position, event.index)).collect()
+    }
+
     /// Where it started.
     pub(super) fn cursor(&self) -> Option<&Bytes> {
         self.cursor.as_ref()
@@ -114,10 +140,7 @@ impl Subscriber {
     pub(super) async fn read(&mut self, known: &[Event]) -> Reading {
         let mut reading = Reading::default();
         self.open_at_last(&mut reading).await;
-        let floor = self.floor.expect("it has opened");
-        let wanted = |event: &&Event| event.position > floor && matches(&self.filter, event);
-        let due: Vec<(u64, u32)> =
-            known.iter().filter(wanted).map(|event| (event.position, event.index)).collect();
+        let due = self.due(known);
         let read = self.read_to(due.len()).await;
         assert_eq!(self.got, due, "what came is not what is due: {:?}", self.filter);
         Reading { broken: reading.broken + read.broken, ..read }
