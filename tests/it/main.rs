@@ -2,25 +2,29 @@
 // Seeds are printed: a failed run can be repeated.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+mod backup;
 mod campaign_ends;
 mod campaigns;
 mod chaos;
 mod client;
 mod contradictions;
 mod crash;
+mod damage;
 mod dataset;
 mod endings;
 mod errors;
 mod guarantees;
+mod full_disk;
 mod histories;
 mod joins;
 mod joint_statements;
-mod landscape;
 mod lacroix;
+mod landscape;
 mod memberships;
 mod mirror;
 mod mutants;
 mod plugs;
+mod power;
 mod real;
 mod redaction;
 mod requirements;

@@ -1,4 +1,8 @@
-//! Rounds of kill -9: real processes, cut off at random moments, under load through gRPC.
+//! Rounds of kill -9: real processes, cut off at random moments and in planned phases, under load through
+//! gRPC.
+//!
+//! A kill planned for a phase is made by the disk the process is given (`killing.rs`), so that it falls
+//! into it; one that does not come fails the run. Kills at random moments come from here.
 //!
 //! Callers do the same small story again and again: a member is recorded, joins, sometimes leaves, and
 //! signs a statement, of which some are redacted. Every request carries an id, so that one whose answer
@@ -8,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -24,7 +29,9 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::events::{after, batches, messages_to_head};
+use crate::killing::{Death, Phase};
 use crate::make;
+use crate::on_disk::copy_directory;
 use crate::world::{Clients, PATIENCE, free_address, serving, within};
 
 /// Stands before the number of its story in the title of each statement, and nowhere else.
@@ -33,6 +40,12 @@ const NETWORKS: u64 = 4;
 const CALLERS: usize = 8;
 /// Answers of earlier rounds asked for again after each round.
 const SAMPLE: usize = 25;
+/// A world is begun anew after so many rounds: what is rebuilt again and again should stay small.
+const ROUNDS_OF_A_WORLD: usize = 50;
+/// Stories told in a round, unless a planned kill has not come by then.
+const STORIES: u64 = 60;
+/// A file of a journal is closed after so many bytes, so that one begins in every round.
+const SEGMENT_BYTES: u64 = 8 * 1024;
 
 /// What is done.
 #[derive(Clone, Debug)]
@@ -41,21 +54,64 @@ pub struct Plan {
     pub seed: u64,
     /// Rounds of killing and checking.
     pub rounds: usize,
-    /// Command that runs the registry; `--data DIR --listen ADDRESS` is added.
+    /// Command that runs the registry; `--data DIR --listen ADDRESS --segment-bytes BYTES` is added, and
+    /// `--die PHASE:OPERATION` where a kill is planned.
     pub registry: Vec<String>,
-    /// Command that runs the feed; `--data DIR --listen ADDRESS --registry URL` is added.
+    /// Command that runs the feed; the same and `--registry URL` are added.
     pub feed: Vec<String>,
 }
 
 /// When a process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
-    /// While callers write.
+    /// At a random moment while callers write.
     UnderLoad,
-    /// While it starts.
+    /// At a random moment of its start.
     Starting,
+    /// While it opens its journal.
+    Opening,
+    /// While it reads back what its view has not seen.
+    Replaying,
     /// While it rebuilds a view that was deleted.
     Rebuilding,
+    /// With half a batch written.
+    Appending,
+    /// With a batch written and not synced.
+    Syncing,
+    /// While it begins a segment.
+    Rolling,
+    /// While it erases a statement; of the feed alone.
+    Erasing,
+}
+
+/// Each as often as it stands here.
+const MOMENTS: [Moment; 10] = [
+    Moment::UnderLoad,
+    Moment::UnderLoad,
+    Moment::Starting,
+    Moment::Opening,
+    Moment::Replaying,
+    Moment::Rebuilding,
+    Moment::Appending,
+    Moment::Syncing,
+    Moment::Rolling,
+    Moment::Erasing,
+];
+
+impl Moment {
+    /// At which operation of the disk it is killed, where that is planned.
+    fn death(self, random: &mut StdRng) -> Option<Death> {
+        let (phase, operations) = match self {
+            Moment::UnderLoad | Moment::Starting => return None,
+            Moment::Opening => (Phase::Opening, 3),
+            Moment::Replaying | Moment::Rebuilding => (Phase::Replaying, 1),
+            Moment::Appending => (Phase::Appending, 5),
+            Moment::Syncing => (Phase::Syncing, 5),
+            Moment::Rolling => (Phase::Rolling, 3),
+            Moment::Erasing => (Phase::Erasing, 6),
+        };
+        Some(Death { phase, operation: random.random_range(1..=operations) })
+    }
 }
 
 /// Which process is killed.
@@ -172,15 +228,35 @@ struct Learnt {
     unfinished: Vec<u64>,
 }
 
-/// Runs the rounds; `progress` hears of each.
+/// Runs the rounds, so many in a world; `progress` hears of each.
 pub async fn run(plan: &Plan, progress: impl Fn(usize, &Report)) -> Report {
-    let mut soak = Soak::new(plan).await;
-    soak.begin().await;
-    for round in 0..plan.rounds {
-        soak.round(round).await;
-        progress(round, &soak.report);
+    let mut report = Report::default();
+    let mut done = 0;
+    while done < plan.rounds {
+        let rounds = ROUNDS_OF_A_WORLD.min(plan.rounds - done);
+        let seed = plan.seed.wrapping_add(done as u64);
+        let mut soak = Soak::new(&Plan { seed, ..plan.clone() }).await;
+        soak.begin().await;
+        for round in 0..rounds {
+            soak.round(done + round).await;
+            progress(done + round, &soak.report);
+        }
+        report.add(soak.finish().await);
+        done += rounds;
     }
-    soak.finish().await
+    report
+}
+
+impl Report {
+    fn add(&mut self, other: Report) {
+        for (kind, kills) in other.kills {
+            *self.kills.entry(kind).or_default() += kills;
+        }
+        self.acknowledged += other.acknowledged;
+        self.asked_again += other.asked_again;
+        self.joins_told += other.joins_told;
+        self.redacted += other.redacted;
+    }
 }
 
 struct Soak {
@@ -234,15 +310,25 @@ impl Soak {
     }
 
     async fn round(&mut self, round: usize) {
-        let moment = *[Moment::UnderLoad, Moment::UnderLoad, Moment::Starting, Moment::Rebuilding]
-            .choose(&mut self.random)
-            .expect("there are moments");
-        let victim = *[Victim::Registry, Victim::Feed, Victim::Both]
-            .choose(&mut self.random)
-            .expect("there are victims");
+        // Every moment comes, with every victim, before any comes again more often than the others.
+        let moment = MOMENTS[round % MOMENTS.len()];
+        let victims: &[Victim] = match moment {
+            Moment::Erasing => &[Victim::Feed],
+            // An old view of the feed would bring back what was redacted since.
+            Moment::Replaying => &[Victim::Registry],
+            Moment::UnderLoad | Moment::Starting => &[Victim::Registry, Victim::Feed, Victim::Both],
+            _ => &[Victim::Registry, Victim::Feed],
+        };
+        let victim = *victims.choose(&mut self.random).expect("there are victims");
         match moment {
             Moment::UnderLoad => self.kill_under_load(victim).await,
-            Moment::Starting | Moment::Rebuilding => self.kill_while_starting(moment, victim).await,
+            Moment::Starting => self.kill_while_starting(victim).await,
+            Moment::Opening | Moment::Replaying | Moment::Rebuilding => {
+                self.die_while_starting(moment, victim).await;
+            }
+            Moment::Appending | Moment::Syncing | Moment::Rolling | Moment::Erasing => {
+                self.die_under_load(moment, victim).await;
+            }
         }
         *self.report.kills.entry((moment, victim)).or_default() += 1;
         if round.is_multiple_of(10) {
@@ -256,39 +342,95 @@ impl Soak {
     }
 
     async fn kill_under_load(&mut self, victim: Victim) {
-        let (stop, stopped) = watch::channel(false);
-        let mut callers = JoinSet::new();
-        for _ in 0..CALLERS {
-            callers.spawn(tell_stories(
-                self.clients(),
-                self.learnt.clone(),
-                self.next_number.clone(),
-                stopped.clone(),
-            ));
-        }
+        let callers = self.callers(STORIES);
         let until = Duration::from_micros(self.random.random_range(0..150_000));
         tokio::time::sleep(until).await;
         self.kill(victim);
-        stop.send_replace(true);
-        within(callers.join_all()).await;
+        callers.end().await;
+    }
+
+    /// Callers write until the victim dies as planned.
+    async fn die_under_load(&mut self, moment: Moment, victim: Victim) {
+        self.kill(victim);
+        let death = moment.death(&mut self.random);
+        self.spawn(victim, death);
+        within(serving(self.url(victim))).await;
+        let callers = self.callers(u64::MAX);
+        self.died(moment, victim).await;
+        callers.end().await;
     }
 
     /// Kills what runs, starts it again and kills it at a random moment of its start.
-    async fn kill_while_starting(&mut self, moment: Moment, victim: Victim) {
+    async fn kill_while_starting(&mut self, victim: Victim) {
         self.kill(victim);
         for part in parts(victim) {
-            if moment == Moment::Rebuilding {
-                let view = self.data(part).join("view");
-                std::fs::remove_dir_all(&view).expect("there is a view to delete");
-            }
-            self.spawn(part);
+            self.spawn(part, None);
         }
         let until = Duration::from_micros(self.random.random_range(0..60_000));
         tokio::time::sleep(until).await;
         self.kill(victim);
     }
 
-    fn spawn(&mut self, part: Victim) {
+    /// Has the victim die as planned while it starts.
+    async fn die_while_starting(&mut self, moment: Moment, victim: Victim) {
+        self.kill(victim);
+        let (view, behind) = (self.data(victim).join("view"), self.directory.path().join("behind"));
+        if moment == Moment::Replaying && !behind.exists() {
+            // What it had seen by now, to be put back after it has seen more.
+            copy_directory(&view, &behind);
+            self.spawn(victim, None);
+            within(serving(self.url(victim))).await;
+            self.callers(STORIES).done().await;
+            self.kill(victim);
+        }
+        if matches!(moment, Moment::Replaying | Moment::Rebuilding) {
+            std::fs::remove_dir_all(&view).expect("there is a view to delete");
+        }
+        if moment == Moment::Replaying {
+            copy_directory(&behind, &view);
+        }
+        let death = moment.death(&mut self.random);
+        self.spawn(victim, death);
+        self.died(moment, victim).await;
+    }
+
+    /// Waits until a process that is to die has died, by SIGKILL and nothing else.
+    async fn died(&mut self, moment: Moment, victim: Victim) {
+        let place = match victim {
+            Victim::Registry => &mut self.registry,
+            _ => &mut self.feed,
+        };
+        let mut process = place.take().expect("it was started");
+        let ended = tokio::task::spawn_blocking(move || process.0.wait());
+        let ended = within(ended).await.expect("it is waited for").expect("it can be waited for");
+        assert_eq!(ended.signal(), Some(9), "{moment:?} of {victim:?}: {ended}");
+    }
+
+    /// Callers that tell so many stories together.
+    fn callers(&self, stories: u64) -> Callers {
+        let (stop, stopped) = watch::channel(false);
+        let mut callers = JoinSet::new();
+        let last = self.next_number.load(Ordering::Relaxed).saturating_add(stories);
+        for _ in 0..CALLERS {
+            callers.spawn(tell_stories(
+                self.clients(),
+                self.learnt.clone(),
+                self.next_number.clone(),
+                last,
+                stopped.clone(),
+            ));
+        }
+        Callers { callers, stop }
+    }
+
+    fn url(&self, part: Victim) -> String {
+        match part {
+            Victim::Registry => self.clients().registry_url,
+            _ => self.clients().feed_url,
+        }
+    }
+
+    fn spawn(&mut self, part: Victim, death: Option<Death>) {
         let data = self.data(part);
         let (program, address, place) = match part {
             Victim::Registry => (&self.plan.registry, self.addresses.0, &mut self.registry),
@@ -297,6 +439,10 @@ impl Soak {
         let mut command = Command::new(&program[0]);
         command.args(&program[1..]).arg("--data").arg(data);
         command.arg("--listen").arg(address.to_string());
+        command.arg("--segment-bytes").arg(SEGMENT_BYTES.to_string());
+        if let Some(death) = death {
+            command.arg("--die").arg(death.to_string());
+        }
         if part == Victim::Feed {
             command.arg("--registry").arg(format!("http://{}", self.addresses.0));
         }
@@ -317,10 +463,10 @@ impl Soak {
     /// Whatever does not run is started; returns when both serve.
     async fn start_all(&mut self) {
         if self.registry.is_none() {
-            self.spawn(Victim::Registry);
+            self.spawn(Victim::Registry, None);
         }
         if self.feed.is_none() {
-            self.spawn(Victim::Feed);
+            self.spawn(Victim::Feed, None);
         }
         let clients = self.clients();
         within(serving(clients.registry_url)).await;
@@ -414,15 +560,38 @@ fn parts(victim: Victim) -> Vec<Victim> {
     }
 }
 
-/// Tells one story after the other until told to stop or cut off.
+/// Callers at work.
+struct Callers {
+    callers: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Callers {
+    /// Waits until all stories are told.
+    async fn done(self) {
+        within(self.callers.join_all()).await;
+    }
+
+    /// Has each of them end with the story it is telling.
+    async fn end(self) {
+        self.stop.send_replace(true);
+        self.done().await;
+    }
+}
+
+/// Tells one story after the other until all are told, or told to stop.
 async fn tell_stories(
     clients: Clients,
     learnt: Arc<Mutex<Learnt>>,
     next_number: Arc<AtomicU64>,
+    last: u64,
     stopped: watch::Receiver<bool>,
 ) {
     while !*stopped.borrow() {
         let number = next_number.fetch_add(1, Ordering::Relaxed);
+        if number >= last {
+            return;
+        }
         if tell(&clients, &learnt, number).await.is_err() {
             learnt.lock().await.unfinished.push(number);
         }

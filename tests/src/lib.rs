@@ -26,12 +26,15 @@
 //! | `chaos.rs` | a front that cuts, delays and lies, for tests of clients |
 //! | `crash.rs` | rounds of kill -9 of real processes |
 //! | `checker.rs` | whether a history keeps what docs/guarantees.md promises |
-//! | `history.rs` | what happened in a run, line by line |
+//! | `killing.rs` | a disk that kills the process on it in a planned phase |
 //! | `model.rs` | what must become of a command |
 //! | `run.rs` | seeded random runs |
 //! | `make.rs` | the smallest valid request of each kind |
 //! | `mutants.rs` | faults made by hand, each with the test that has to catch it |
 //! | `events.rs` | reading streams to an end that is known |
+//! | `history.rs` | what happened in a run, line by line |
+//! | `on_disk.rs` | one service over a disk that fails |
+//! | `plug.rs` | connections that are cut, or held still |
 //! | `processes.rs` | the pair as a process of its own, with the real binary |
 //! | `refusal.rs` | what a status says, for assertions |
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
@@ -41,9 +44,12 @@ pub mod checker;
 pub mod crash;
 pub mod events;
 pub mod history;
+pub mod killing;
 pub mod make;
 pub mod model;
 pub mod mutants;
+pub mod on_disk;
+pub mod plug;
 pub mod processes;
 pub mod refusal;
 pub mod run;

@@ -349,7 +349,7 @@ pub(crate) async fn free_address() -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
-fn channel(url: &str) -> Channel {
+pub(crate) fn channel(url: &str) -> Channel {
     Endpoint::from_shared(url.to_owned())
         .expect("a well-formed URL")
         .tcp_nodelay(true)

@@ -2,10 +2,14 @@
 //! killed, `… soak -- random` against both services in this process.
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
+use std::sync::Arc;
+
 use clap::{Parser, Subcommand};
 use hansa_chassis::server::bind;
 use hansa_chassis::shutdown::Shutdown;
+use hansa_journal::disk::{Disk, RealDisk};
 use hansa_tests::crash::{Plan, own_program, run};
+use hansa_tests::killing::{Death, KillingDisk};
 use hansa_tests::run as random;
 
 #[derive(Debug, Parser)]
@@ -24,12 +28,6 @@ enum Command {
         /// Rounds of killing and checking
         #[arg(long, default_value_t = 500)]
         rounds: usize,
-        /// The registry's binary; this program's own when left out
-        #[arg(long)]
-        registry_binary: Option<String>,
-        /// The feed's binary; this program's own when left out
-        #[arg(long)]
-        feed_binary: Option<String>,
     },
     /// Publishers, joiners and subscribers at random, with restarts and lost answers, checked by a model
     /// and by every validator
@@ -46,26 +44,35 @@ enum Command {
     },
     /// Run the registry in this process
     #[command(hide = true)]
-    Registry(registry_service::Config),
+    Registry {
+        #[command(flatten)]
+        config: registry_service::Config,
+        /// In which phase to die, at which of its operations
+        #[arg(long)]
+        die: Option<Death>,
+    },
     /// Run the feed in this process
     #[command(hide = true)]
-    Feed(feed_service::Arguments),
+    Feed {
+        #[command(flatten)]
+        arguments: feed_service::Arguments,
+        /// In which phase to die, at which of its operations
+        #[arg(long)]
+        die: Option<Death>,
+    },
 }
 
 #[tokio::main]
 async fn main() {
     match Arguments::parse().command {
-        Command::Crash { seed, rounds, registry_binary, feed_binary } => {
+        Command::Crash { seed, rounds } => {
             let seed = seed.unwrap_or_else(rand::random);
             let own = std::env::current_exe().expect("this program has a path");
-            let program = |named: Option<String>, service| {
-                named.map_or_else(|| own_program(&own, service), |binary| vec![binary])
-            };
             let plan = Plan {
                 seed,
                 rounds,
-                registry: program(registry_binary, "registry"),
-                feed: program(feed_binary, "feed"),
+                registry: own_program(&own, "registry"),
+                feed: own_program(&own, "feed"),
             };
             println!("seed {seed}, {rounds} rounds");
             let report = run(&plan, |round, report| {
@@ -87,13 +94,24 @@ async fn main() {
                 );
             }
         }
-        Command::Registry(config) => {
+        Command::Registry { config, die } => {
             let (listener, _) = bind(config.listen).await.expect("the address is free");
-            registry_service::run(config, listener, Shutdown::new()).await.expect("it runs");
+            registry_service::run_on(disk(die), config, listener, Shutdown::new())
+                .await
+                .expect("it runs");
         }
-        Command::Feed(arguments) => {
+        Command::Feed { arguments, die } => {
             let (listener, _) = bind(arguments.listen).await.expect("the address is free");
-            feed_service::run(arguments.config, listener, Shutdown::new()).await.expect("it runs");
+            feed_service::run_on(disk(die), arguments.config, listener, Shutdown::new())
+                .await
+                .expect("it runs");
         }
+    }
+}
+
+fn disk(die: Option<Death>) -> Arc<dyn Disk> {
+    match die {
+        Some(death) => KillingDisk::new(death),
+        None => RealDisk::shared(),
     }
 }
