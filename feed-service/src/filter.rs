@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn themes_have_no_case() {
+        let filter = Filter { themes: ["housing".to_owned()].into(), ..Default::default() };
+        let about =
+            |theme: &str| pb::Event { themes: vec![theme.to_owned()], ..Default::default() };
+        for theme in ["housing", "Housing", "HOUSING"] {
+            assert!(Matcher::new(&filter).matches(&about(theme)), "{theme}");
+        }
+        assert!(!Matcher::new(&filter).matches(&about("houses")));
+    }
+
+    #[test]
     fn a_withdrawal_passes_the_kinds_but_not_the_other_fields() {
         let about = |network: &str| pb::Event {
             kind: EventKind::StatementRetracted.to_pb(),

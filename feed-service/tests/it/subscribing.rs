@@ -80,6 +80,31 @@ async fn every_cursor_continues_exactly() {
     feed.stop().await;
 }
 
+/// A filter that takes some events of a commit gets those and no others.
+#[tokio::test]
+async fn of_a_commit_comes_what_matches() {
+    let data = tempfile::tempdir().unwrap();
+    let (_registry, feed) = small_feed(data.path()).await;
+    let all = events(&feed.read_to_head(from_beginning()).await);
+    let mut in_part = 0;
+    for member in ["members/madrid", "members/barcelona"] {
+        let filter = pb::Filter {
+            members: vec![member.to_owned()],
+            allow_unknown: true,
+            ..Default::default()
+        };
+        let request = pb::SubscribeRequest { filter: Some(filter), ..from_beginning() };
+        let wanted = |event: &&pb::Event| event.members.iter().any(|it| it == member);
+        let expected: Vec<pb::Event> = all.iter().filter(wanted).cloned().collect();
+        assert_eq!(events(&feed.read_to_head(request).await), expected, "{member}");
+        let whole = |position| all.iter().filter(|event| event.position == position).count();
+        let taken = |position| expected.iter().filter(|event| event.position == position).count();
+        in_part += (1..=5).filter(|at| taken(*at) > 0 && taken(*at) < whole(*at)).count();
+    }
+    assert!(in_part > 0, "no commit was taken in part");
+    feed.stop().await;
+}
+
 #[tokio::test]
 async fn caps_hold_except_for_a_large_commit() {
     let data = tempfile::tempdir().unwrap();
