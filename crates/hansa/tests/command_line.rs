@@ -268,6 +268,33 @@ fn what_is_written_is_followed_and_what_is_refused_is_explained() {
 }
 
 #[test]
+fn what_is_redacted_is_gone_and_the_journal_says_how_much() {
+    let up = Up::start(&["--no-import"]);
+    let publish = ["publish", "letter", "--title", "A title to erase", "--kind", "open_letter"];
+    up.json(&[&publish[..], &["--source", "A source"]].concat());
+    let redact = ["redact", "letter", "--ground", "a court's order"];
+    let checked = up.json(&[&redact[..], &["--dry-run"]].concat()).remove(0);
+    assert_eq!(up.json(&["statements", "get", "letter"])[0]["title"], "A title to erase");
+    let stale = up.fails(1, &[&redact[..], &["--etag", "stale"]].concat());
+    assert!(stale.contains("ETAG_MISMATCH"), "{stale}");
+    let done = up.json(&redact).remove(0);
+    let statement = &done["statement"];
+    assert_eq!((&statement["state"], &statement["title"]), (&"redacted".into(), &"".into()));
+    assert_eq!(statement["legal_ground"], "a court's order");
+    assert_eq!(statement["content_sha256"], checked["statement"]["content_sha256"]);
+    assert_eq!(statement["content_sha256"].as_str().unwrap().len(), 64);
+    let events = up.json(&["tail", "--from", "beginning", "--stop-at-head"]);
+    assert_eq!(events[0]["redacted_position"], done["position"]);
+    assert_eq!(events[0]["title"], "letter (redacted)");
+    assert_eq!(events[1]["kind"], "statement_redacted");
+    let directory = up.stop();
+    let feed = directory.path().join("data/feed");
+    let verified = hansa().args(["journal", "verify"]).arg(&feed).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(said.contains("1 of the commits"), "{said}{}", stderr(&verified));
+}
+
+#[test]
 fn a_wrong_row_is_named_before_anything_is_written() {
     let up = Up::start(&["--no-import"]);
     let tables = tempfile::tempdir().unwrap();
