@@ -10,13 +10,13 @@ use hansa_proto::pb::feed::v1::subscribe_response::Message;
 use hansa_proto::pb::feed::v1::{
     Batch, Campaign, CampaignState, CommitCursorRequest, CreateSubscriptionRequest,
     DeleteSubscriptionRequest, Event, EventKind, ExplainSubscriptionRequest, Filter,
-    GetSubscriptionRequest, ListSubscriptionsRequest, Snapshot, SubscribeRequest,
-    SubscribeResponse, Subscription, SubscriptionState,
+    GetSubscriptionRequest, HandOverCampaignRequest, ListSubscriptionsRequest, Snapshot,
+    SubscribeRequest, SubscribeResponse, Subscription, SubscriptionState,
 };
 use hansa_proto::pb::registry::v1::{Member, Membership, Network};
-use hansa_tests::World;
 use hansa_tests::events::{batches, events_to_head, from_beginning, messages_to_head, place};
 use hansa_tests::refusal::Refusal;
+use hansa_tests::{World, make};
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
@@ -44,13 +44,27 @@ impl State {
         }
     }
 
-    fn change(&mut self, event: &Event) {
+    /// What the filter takes after the event is so; what it took before and takes no more is gone.
+    fn change(&mut self, event: &Event, filter: &Filter) {
+        let stays = naive_match(filter, &Event { former: None, ..event.clone() });
         match event.body.clone().unwrap() {
-            Body::NetworkBody(it) => drop(self.networks.insert(it.name.clone(), it)),
-            Body::MemberBody(it) => drop(self.members.insert(it.name.clone(), it)),
+            Body::NetworkBody(it) if stays => drop(self.networks.insert(it.name.clone(), it)),
+            Body::NetworkBody(it) => drop(self.networks.remove(&it.name)),
+            Body::MemberBody(it) if stays => drop(self.members.insert(it.name.clone(), it)),
+            Body::MemberBody(it) => drop(self.members.remove(&it.name)),
             Body::MembershipBody(it) => drop(self.memberships.insert(it.name.clone(), it)),
-            Body::CampaignBody(it) => self.campaign(it),
+            Body::CampaignBody(it) if stays => self.campaign(it),
+            Body::CampaignBody(it) => drop(self.campaigns.remove(&it.name)),
             Body::StatementBody(_) | Body::SignatureBody(_) | Body::ParticipationBody(_) => {}
+        }
+    }
+
+    /// With a filter by what others are like, what depends on them comes and goes without events of its
+    /// own: networks and members have events.
+    fn told_by_events(self, filter: &Filter) -> State {
+        match filter.themes.is_empty() && filter.countries.is_empty() {
+            true => self,
+            false => State { networks: self.networks, members: self.members, ..State::default() },
         }
     }
 
@@ -68,10 +82,10 @@ impl State {
     }
 
     /// What the events up to a position come to.
-    fn folded(events: &[Event], position: u64) -> State {
+    fn folded(events: &[Event], position: u64, filter: &Filter) -> State {
         let mut state = State::default();
         for event in events.iter().filter(|event| event.position <= position) {
-            state.change(event);
+            state.change(event, filter);
         }
         state
     }
@@ -88,12 +102,14 @@ async fn state_and_changes(
     story: &mut Story,
     world: &World,
 ) -> Vec<(u64, State)> {
+    let filter = request.filter.clone().unwrap();
     let mut stream = feed.subscribe(request).await.unwrap().into_inner();
     let (mut state, mut seen, mut parts) = (State::default(), Vec::new(), 0);
     let opened = next(&mut stream).await;
     assert!(matches!(opened, Message::Opened(_)));
     loop {
         story.step(world).await;
+        shift(world, story).await;
         match next(&mut stream).await {
             Message::Snapshot(snapshot) => {
                 parts += 1;
@@ -109,9 +125,11 @@ async fn state_and_changes(
             other => panic!("{other:?} before the state is whole"),
         }
     }
-    assert!(parts > 1, "the state came in {parts} parts");
+    let of_kinds = if filter.themes.is_empty() && filter.countries.is_empty() { 1 } else { 0 };
+    assert!(parts > of_kinds, "the state came in {parts} parts");
     for _ in 0..40 {
         story.step(world).await;
+        shift(world, story).await;
     }
     let head = world.feed_follows(story.registry_position).await.head_position;
     loop {
@@ -124,7 +142,7 @@ async fn state_and_changes(
         let last = events.last().map(|event| event.position);
         for event in &events {
             assert!(event.position > seen[0].0, "an event the state has already");
-            state.change(event);
+            state.change(event, &filter);
         }
         let position = last.or(at).unwrap();
         seen.push((position, state.clone()));
@@ -134,7 +152,8 @@ async fn state_and_changes(
     }
 }
 
-/// Snapshot-consistent: snapshot plus changes equals the state at any later position, while writes go on.
+/// Snapshot-consistent: snapshot plus changes equals the state at any later position, while writes go on,
+/// and while resources come into the filter and leave it.
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshot_consistent() {
     let (world, mut story) = told(31, 150).await;
@@ -145,10 +164,19 @@ async fn snapshot_consistent() {
             members: (0..9).map(|number| format!("members/member-{number}")).collect(),
             ..Default::default()
         },
+        Filter {
+            themes: vec!["THEME 1".into(), "theme 2".into()],
+            allow_unknown: true,
+            ..Default::default()
+        },
+        Filter { countries: vec!["ES".into(), "FR".into()], ..Default::default() },
     ];
-    for (filter, start) in
-        filters.into_iter().zip([Start::Beginning(()), Start::End(()), Start::Beginning(())])
-    {
+    let mut left = 0;
+    for (number, filter) in filters.into_iter().enumerate() {
+        let start = match number % 2 {
+            0 => Start::Beginning(()),
+            _ => Start::End(()),
+        };
         let request = SubscribeRequest {
             start: Some(start),
             filter: Some(filter.clone()),
@@ -160,10 +188,65 @@ async fn snapshot_consistent() {
         let seen = state_and_changes(world.feed(), request, &mut story, &world).await;
         let events = events_to_head(&mut world.feed(), Some(filter.clone())).await;
         assert!(seen.last().unwrap().0 > seen[0].0, "nothing was written meanwhile");
+        let leaves =
+            |event: &&Event| !naive_match(&filter, &Event { former: None, ..(*event).clone() });
+        left += events.iter().filter(leaves).count();
         for (position, state) in seen {
-            assert_eq!(state, State::folded(&events, position), "at {position}, {filter:?}");
+            let expected = State::folded(&events, position, &filter).told_by_events(&filter);
+            assert_eq!(state.told_by_events(&filter), expected, "at {position}, {filter:?}");
         }
     }
+    assert!(left > 10, "hardly anything left a filter: {left}");
+}
+
+/// A campaign that goes to another network is told to those who follow the old one, and the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handover_is_told_to_both_networks() {
+    let world = World::start().await;
+    for id in ["old", "new", "other"] {
+        let made = world.registry().create_network(make::network(id)).await.unwrap().into_inner();
+        world.feed_follows(made.position).await;
+    }
+    world.campaigns().launch_campaign(make::campaign("c", "old")).await.unwrap();
+    let status = world.feed_follows(0).await;
+    let mut live = Vec::new();
+    for id in ["old", "new", "other"] {
+        let filter = Filter { networks: vec![make::network_name(id)], ..Default::default() };
+        let after_head = Start::AfterCursor(status.head_cursor.clone());
+        let request = SubscribeRequest {
+            start: Some(after_head),
+            filter: Some(filter.clone()),
+            ..Default::default()
+        };
+        let mut stream = world.feed().subscribe(request.clone()).await.unwrap().into_inner();
+        while !matches!(next(&mut stream).await, Message::CaughtUp(_)) {}
+        live.push((id, request, stream));
+    }
+    let handed = HandOverCampaignRequest {
+        name: "campaigns/c".to_owned(),
+        network: make::network_name("new"),
+        ..Default::default()
+    };
+    let handed = world.campaigns().hand_over_campaign(handed).await.unwrap().into_inner();
+    for (id, request, mut stream) in live {
+        let replayed = events_of(messages_to_head(&mut world.feed(), request).await);
+        let concerns = id != "other";
+        assert_eq!(replayed.len(), usize::from(concerns), "{id}");
+        if concerns {
+            let Message::Batch(batch) = next(&mut stream).await else { panic!("no batch") };
+            assert_eq!(batch.events, replayed, "{id}");
+            assert_eq!(replayed[0].position, handed.position);
+            assert_eq!(replayed[0].network, make::network_name("new"));
+            let former = replayed[0].former.clone().unwrap();
+            assert_eq!(former.network, make::network_name("old"));
+        }
+    }
+}
+
+/// Something that changes what a resource is found by.
+async fn shift(world: &World, story: &mut Story) {
+    let number = story.below(10_000);
+    crate::mirror::shift(world, story, number).await;
 }
 
 /// A state that stops at the head is the state of the head, and nothing follows.
@@ -181,7 +264,7 @@ async fn a_state_can_be_all_one_wants() {
         }
     }
     let events = events_to_head(&mut world.feed(), None).await;
-    assert_eq!(state, State::folded(&events, u64::MAX));
+    assert_eq!(state, State::folded(&events, u64::MAX, &Filter::default()));
     assert!(!state.memberships.is_empty() && !state.campaigns.is_empty());
 }
 

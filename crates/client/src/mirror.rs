@@ -14,7 +14,7 @@
 //! ```
 //!
 //! It holds the networks, members, memberships and campaigns that run of a snapshot, and the statements of
-//! the feed's past, and writes down every event: corrections, retractions and redactions as they come, so
+//! the past that the feed keeps, and writes down every event: corrections, retractions and redactions as they come, so
 //! that nobody keeps what was withdrawn. A read sees the state at one position. When it has to begin anew
 //! (it was away for longer than the feed keeps events, or a network or member came into or left a filter
 //! on themes or countries, and much with it) the copy of before can be read until the new one is whole.

@@ -5,6 +5,7 @@
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::pb::registry::v1 as registry;
 use pb::event::Body;
+use prost::Message as _;
 
 use super::present::{Present, Told};
 use super::taken::Taken;
@@ -84,7 +85,9 @@ impl Present {
             Some(Body::SignatureBody(signature)) => {
                 let statement = self.statements.get_mut(&signature.statement);
                 if let Some(told) = statement.filter(|told| told.at < event.position) {
+                    self.bytes -= told.resource.encoded_len();
                     told.resource.signature_count += 1;
+                    self.bytes += told.resource.encoded_len();
                 }
             }
             _ => {}
@@ -103,8 +106,9 @@ impl Present {
         if let Some(campaign) = campaign
             && !campaign.statements.contains(&statement.name)
         {
-            self.bytes += statement.name.len();
+            self.bytes -= campaign.encoded_len();
             campaign.statements.push(statement.name.clone());
+            self.bytes += campaign.encoded_len();
         }
     }
 
@@ -112,7 +116,9 @@ impl Present {
         let campaign = self.campaigns.get_mut(&participation.campaign);
         let Some(told) = campaign.filter(|told| told.at < position) else { return };
         if !told.resource.leads.contains(&participation.member) {
+            self.bytes -= told.resource.encoded_len();
             told.resource.participant_count += if participation.active { 1 } else { -1 };
+            self.bytes += told.resource.encoded_len();
         }
     }
 
