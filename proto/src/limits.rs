@@ -180,6 +180,15 @@ pub const FILTER_THEMES: usize = 100;
 /// Most changes, or events, of one commit.
 pub const COMMIT_CHANGES: usize = 1_000;
 
+/// Most names given with one figure, overlap or co-member.
+pub const NAMES_OF_FIGURE: usize = 1_000;
+/// Most pairs of networks that share members and are counted at once: some 100 MiB of memory.
+pub const OVERLAP_PAIRS: usize = 1_000_000;
+/// Most pairs of networks of one member, over all members, that are looked at for one count.
+pub const OVERLAP_LOOKS: usize = 1_000_000_000;
+/// Most members met that are counted at once: some 100 MiB of memory.
+pub const CO_MEMBERS: usize = 1_000_000;
+
 /// Most commits of one command: the end of a network, or the retirement of a member.
 pub const COMMITS_TOGETHER: usize = 256;
 /// Memberships that one command can end at the most; fewer when they are large, as no commit is larger

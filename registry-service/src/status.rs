@@ -121,6 +121,11 @@ fn reason(rejection: &Rejection) -> &'static str {
     }
 }
 
+/// A count that would take too much memory or time.
+pub(crate) fn too_much_to_count(limit: usize, of: &str) -> Status {
+    too_large(limit, format!("there are more than {limit} {of}"))
+}
+
 /// A row of an import that is refused, as its answer tells it.
 pub(crate) fn row_rejected(rejection: Rejection) -> ImportError {
     let rules = match &rejection {

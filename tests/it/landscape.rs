@@ -137,3 +137,41 @@ async fn two_real_networks_share_whom_the_files_have_in_both() {
     let union = c40.union(&eurocities).count() as f64;
     assert!((overlap.jaccard - shared.len() as f64 / union).abs() < 1e-9);
 }
+
+/// A member of so many networks that their pairs are as many as are counted, and of one more.
+#[tokio::test(flavor = "multi_thread")]
+async fn overlaps_of_all_are_counted_up_to_a_limit() {
+    use hansa_client::{Registry, tables};
+    use hansa_proto::limits::OVERLAP_PAIRS;
+    use pb::batch_item::Change;
+
+    let pairs = |networks: usize| networks * (networks - 1) / 2;
+    let most = (1..).take_while(|networks| pairs(*networks) <= OVERLAP_PAIRS).last().unwrap();
+    let world = World::start_registry_only().await;
+    world.registry().create_member(make::member("everywhere", "DE")).await.unwrap();
+    let registry = Registry::connect(&world.registry_url()).await.unwrap();
+    let take = async |numbers: std::ops::Range<usize>| {
+        let rows = numbers.flat_map(|number| {
+            let id = format!("n{number:05}");
+            let created = Change::CreateNetwork(make::network(&id));
+            let joined = Change::JoinNetwork(make::join(&id, "everywhere"));
+            [(format!("{number} is"), created), (format!("{number} takes"), joined)]
+        });
+        let tally = tables::run(&registry, rows.collect(), false, &mut |_| {}).await.unwrap();
+        assert_eq!(tally.refused, []);
+    };
+    let asked = |network: &str| pb::ListOverlapsRequest {
+        network: network.to_owned(),
+        page_size: 2,
+        ..Default::default()
+    };
+    take(0..most).await;
+    let all = world.landscape().list_overlaps(asked("")).await.unwrap().into_inner();
+    assert_eq!((all.overlaps.len(), all.overlaps[0].shared_count), (2, 1));
+    take(most..most + 1).await;
+    let refused = world.landscape().list_overlaps(asked("")).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+    assert!(refused.message().contains("more than 1000000 pairs"), "{}", refused.message());
+    let one = world.landscape().list_overlaps(asked("networks/n00000")).await.unwrap();
+    assert_eq!(one.into_inner().overlaps.len(), 2);
+}

@@ -1,22 +1,20 @@
 //! Who meets a member in networks. It walks the memberships of the networks the member belongs to, and
-//! holds a count for everybody it meets.
+//! holds a count for everybody it meets, up to a limit.
 
 use std::collections::{BTreeSet, HashMap};
 
 use hansa_proto::ids::{MemberId, NetworkId};
+use hansa_proto::limits;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::violation::Violations;
 use hansa_view::{ReadView, ViewError};
 use prost::Message;
 use tonic::Status;
 
-use super::passes::{Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
+use super::passes::{Exhausted, Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
 use crate::page::{PAGE_BYTES, PageRequest};
 use crate::query::{Queries, Wait};
 use crate::view;
-
-/// Most networks named of one who is met.
-const NETWORKS_NAMED: usize = 1_000;
 
 /// Whose company is asked for.
 pub(super) struct AskedCompany {
@@ -53,7 +51,7 @@ impl AskedCompany {
         last: &Last<MemberId>,
     ) -> Result<(Vec<pb::CoMember>, String, u64), Status> {
         let of = (self.member.clone(), self.continued.as_ref());
-        let pass = || Company::new(self.member.clone());
+        let pass = || Company::new(self.member.clone(), limits::CO_MEMBERS);
         let ranking = last.get(queries, wait, of, pass, Company::rank).await?;
         let met: Vec<(u64, String)> = ranking
             .behind(self.continued.as_ref())
@@ -88,7 +86,8 @@ fn shared_networks(
     let co_member = |(count, id): (u64, String)| {
         let other = MemberId::from_id(&id).map_err(ViewError::Value)?;
         let theirs = networks_of(keys, &other)?;
-        let shared = theirs.iter().filter(|network| own.contains(network)).take(NETWORKS_NAMED);
+        let shared =
+            theirs.iter().filter(|network| own.contains(network)).take(limits::NAMES_OF_FIGURE);
         let row = pb::CoMember {
             member: other.to_string(),
             shared_count: view::on_the_wire(count),
@@ -106,11 +105,13 @@ struct Company {
     networks: Option<Vec<NetworkId>>,
     walked: Option<MembersOf>,
     met: HashMap<MemberId, u64>,
+    /// Most members met.
+    most: usize,
 }
 
 impl Company {
-    fn new(member: MemberId) -> Company {
-        Company { member, networks: None, walked: None, met: HashMap::new() }
+    fn new(member: MemberId, most: usize) -> Company {
+        Company { member, networks: None, walked: None, met: HashMap::new(), most }
     }
 
     fn rank(self, position: u64) -> Ranking {
@@ -120,6 +121,11 @@ impl Company {
 }
 
 impl Pass for Company {
+    fn exhausted(&self) -> Option<Exhausted> {
+        let of = "members met in networks";
+        (self.met.len() > self.most).then_some(Exhausted { limit: self.most, of })
+    }
+
     fn step(&mut self, keys: &ReadView<'_>) -> Result<bool, ViewError> {
         let networks = match &mut self.networks {
             Some(networks) => networks,
@@ -142,5 +148,22 @@ impl Pass for Company {
             self.walked = None;
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn one_more_than_may_be_met_is_too_many() {
+        let id = |id: &str| MemberId::from_id(id).unwrap();
+        let mut company = Company::new(id("a"), 2);
+        company.met.extend([(id("b"), 1), (id("c"), 7)]);
+        assert_eq!(company.exhausted(), None);
+        company.met.insert(id("d"), 1);
+        assert_eq!(company.exhausted().map(|it| it.limit), Some(2));
     }
 }

@@ -1,11 +1,13 @@
 //! Which networks overlap: shared members, counted by walking memberships, and shared themes.
 //!
 //! With n networks there are at most n(n−1)/2 pairs, and that is what a count of all of them holds in
-//! memory; it looks at every membership once, and at every pair of networks of each member.
+//! memory, up to a limit; it looks at every membership once, and at every pair of networks of each
+//! member, up to another.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hansa_proto::ids::{MembershipId, NetworkId};
+use hansa_proto::limits;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::Network;
 use hansa_proto::violation::Violations;
@@ -13,13 +15,10 @@ use hansa_view::{Keys, ReadView, ViewError};
 use prost::Message;
 use tonic::Status;
 
-use super::passes::{self, Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
+use super::passes::{self, Exhausted, Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
 use crate::page::{PAGE_BYTES, PageRequest};
 use crate::query::{Queries, Wait};
 use crate::view::{self, tallies};
-
-/// Most shared members named of one overlap.
-const MEMBERS_NAMED: u64 = 1_000;
 
 /// All index entries of memberships, by member.
 const BELONGS: &[u8] = b"belongs/";
@@ -73,7 +72,7 @@ impl AskedOverlaps {
     ) -> Result<(Vec<pb::Overlap>, String, u64), Status> {
         let of = (self.network.clone(), self.continued.as_ref());
         let ranking = match &self.network {
-            None => last.get(queries, wait, of, AllPairs::default, AllPairs::rank).await?,
+            None => last.get(queries, wait, of, AllPairs::new, AllPairs::rank).await?,
             Some(network) => {
                 let pass = || WithOne::new(network.clone());
                 last.get(queries, wait, of, pass, WithOne::rank).await?
@@ -172,8 +171,11 @@ impl Known {
 }
 
 /// Counts the members all networks share with each other.
-#[derive(Default)]
 struct AllPairs {
+    /// Most pairs, and most looks at them.
+    most: (usize, usize),
+    looks: usize,
+    exhausted: Option<Exhausted>,
     after: Option<Vec<u8>>,
     numbers: HashMap<NetworkId, u32>,
     pairs: HashMap<(u32, u32), u64>,
@@ -182,15 +184,43 @@ struct AllPairs {
 }
 
 impl AllPairs {
+    fn new() -> AllPairs {
+        AllPairs::within(limits::OVERLAP_PAIRS, limits::OVERLAP_LOOKS)
+    }
+
+    fn within(pairs: usize, looks: usize) -> AllPairs {
+        AllPairs {
+            most: (pairs, looks),
+            looks: 0,
+            exhausted: None,
+            after: None,
+            numbers: HashMap::new(),
+            pairs: HashMap::new(),
+            begun: None,
+        }
+    }
+
     fn number(&mut self, network: NetworkId) -> u32 {
         let next = u32::try_from(self.numbers.len()).expect("there are less than 2^32 networks");
         *self.numbers.entry(network).or_insert(next)
     }
 
     fn count(&mut self, networks: &[u32]) {
+        let (pairs, looks) = self.most;
         for (index, one) in networks.iter().enumerate() {
             for other in &networks[index + 1..] {
+                self.looks += 1;
+                if self.looks > looks {
+                    let of = "pairs of networks of each member; ask with one network";
+                    self.exhausted = Some(Exhausted { limit: looks, of });
+                    return;
+                }
                 *self.pairs.entry((*one.min(other), *one.max(other))).or_default() += 1;
+                if self.pairs.len() > pairs {
+                    let of = "pairs of networks that share members; ask with one network";
+                    self.exhausted = Some(Exhausted { limit: pairs, of });
+                    return;
+                }
             }
         }
     }
@@ -209,12 +239,19 @@ impl AllPairs {
 }
 
 impl Pass for AllPairs {
+    fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
     fn step(&mut self, keys: &ReadView<'_>) -> Result<bool, ViewError> {
         let entries = keys.scan(BELONGS, self.after.as_deref(), STEP)?;
         let done = entries.len() < STEP;
         for (key, value) in &entries {
             if !tallies::belongs_now(value)? {
                 continue;
+            }
+            if self.exhausted.is_some() {
+                return Ok(true);
             }
             let MembershipId { network, member } = view::indexed(key)?;
             let number = self.number(network);
@@ -279,7 +316,8 @@ struct Shared {
 
 impl Shared {
     fn between(one: &NetworkId, other: &NetworkId, shared: u64) -> Shared {
-        let wanted = usize::try_from(shared.min(MEMBERS_NAMED)).expect("it is at most 1,000");
+        let shared = usize::try_from(shared).unwrap_or(usize::MAX);
+        let wanted = shared.min(limits::NAMES_OF_FIGURE);
         Shared {
             members: MembersOf::new(one),
             other: other.clone(),
@@ -302,5 +340,29 @@ impl Pass for Shared {
             }
         }
         Ok(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_and_looks_are_counted_up_to_their_limits() {
+        let mut pairs = AllPairs::within(3, 7);
+        pairs.count(&[0, 1, 2]);
+        pairs.count(&[2, 1, 0]);
+        assert_eq!((pairs.exhausted, pairs.pairs.len(), pairs.looks), (None, 3, 6));
+        pairs.count(&[0, 1]);
+        assert_eq!((pairs.exhausted, pairs.pairs[&(0, 1)]), (None, 3));
+        pairs.count(&[1, 2]);
+        assert_eq!(pairs.exhausted.map(|it| it.limit), Some(7));
+
+        let mut pairs = AllPairs::within(3, 100);
+        pairs.count(&[0, 1, 2]);
+        assert_eq!(pairs.exhausted, None);
+        pairs.count(&(0..50).collect::<Vec<_>>());
+        assert_eq!(pairs.exhausted.map(|it| it.limit), Some(3));
+        assert_eq!(pairs.pairs.len(), 4, "nothing grows past the limit");
     }
 }

@@ -16,6 +16,7 @@ use tonic::Status;
 
 use crate::domain;
 use crate::query::{Queries, Wait};
+use crate::status;
 use crate::view::{self, tallies};
 
 /// How many keys a step looks at, so that the writer waits for a moment only.
@@ -25,6 +26,20 @@ pub(super) const STEP: usize = 2_000;
 pub(super) trait Pass: Send + 'static {
     /// Goes on where the step before ended; true when it is done.
     fn step(&mut self, keys: &ReadView<'_>) -> Result<bool, ViewError>;
+
+    /// What there is too much of, when it has counted as much as it may.
+    fn exhausted(&self) -> Option<Exhausted> {
+        None
+    }
+}
+
+/// A count that would take too much memory or time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exhausted {
+    /// Most there may be.
+    pub(super) limit: usize,
+    /// Of what, and what to ask instead.
+    pub(super) of: &'static str,
 }
 
 /// Takes a pass to its end; gives the position its first step stood at.
@@ -42,6 +57,9 @@ pub(super) async fn complete<P: Pass>(
         let ((walked, done), position) = queries.read(wait, step).await?;
         pass = walked;
         let first = *first.get_or_insert(position);
+        if let Some(Exhausted { limit, of }) = pass.exhausted() {
+            return Err(status::too_much_to_count(limit, of));
+        }
         if done {
             return Ok((pass, first));
         }

@@ -11,7 +11,7 @@ use super::activities::Activity;
 use crate::continent::Continent;
 
 /// Names sent of one cell; its count tells how many there are.
-pub(super) const NAMES: usize = 1_000;
+pub(super) const NAMES: usize = hansa_proto::limits::NAMES_OF_FIGURE;
 
 /// Columns, and the years of a row of the table of periods.
 const SCALES: [Scale; 3] = [Scale::Global, Scale::Regional, Scale::National];
