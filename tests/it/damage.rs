@@ -40,9 +40,10 @@ impl Change {
             Change::Cut(at) => bytes.truncate(at),
             Change::Zero(from, to) => bytes[from..to].fill(0),
             Change::Empty => bytes.clear(),
-            Change::Garbage => {
-                bytes.iter_mut().zip(0_u8..).for_each(|(byte, next)| *byte ^= next | 1)
-            }
+            Change::Garbage => bytes
+                .iter_mut()
+                .zip((0..=u8::MAX).cycle())
+                .for_each(|(byte, next)| *byte ^= next | 1),
             Change::Remove => return fs::remove_file(file).unwrap(),
         }
         fs::write(file, bytes).unwrap();
@@ -66,7 +67,7 @@ async fn written() -> (TempDir, (Vec<(String, i64)>, Vec<Member>)) {
     let registry = OnDisk::registry(RealDisk::shared(), data.path()).await.unwrap();
     let clients = Clients { registry_url: registry.url.clone(), feed_url: registry.url.clone() };
     clients.registry().create_network(make::network("n")).await.unwrap();
-    for number in 0..16 {
+    for number in 0..40 {
         let id = format!("m-{number}");
         clients.registry().create_member(make::member(&id, "ES")).await.unwrap();
         clients.registry().join_network(make::join("n", &id)).await.unwrap();

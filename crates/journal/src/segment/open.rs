@@ -43,7 +43,7 @@ pub enum OpenError {
         file: PathBuf,
     },
     /// Segments without an identity, or nothing where a journal should be.
-    #[error("{} has no identity: it is not a journal, or a part of it is missing", dir.display())]
+    #[error("{} has no identity: it is not a journal, or that file is missing; restore it from a backup", dir.display())]
     NoIdentity {
         /// The directory.
         dir: PathBuf,
