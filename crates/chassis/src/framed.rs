@@ -120,3 +120,57 @@ fn trailers(status: &Status) -> HeaderMap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hyper::body::Body as _;
+    use tonic::Code;
+
+    use super::*;
+
+    /// What an answer with these pieces comes to: its data, and how it ended.
+    async fn answered(pieces: Vec<Result<Bytes, Status>>) -> (Vec<Bytes>, Status) {
+        let pieces = Mutex::new(Some(pieces));
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let pieces = pieces.lock().unwrap().take().unwrap();
+            let answer = response::<()>(stream::iter(pieces)).into_parts();
+            let mut generated = Response::new(Body::empty());
+            *generated.extensions_mut() = answer.2;
+            std::future::ready(Ok::<_, Infallible>(generated))
+        });
+        let answer = Framed(service).call(Request::new(Body::empty())).await.unwrap();
+        let mut body = answer.into_body();
+        let (mut data, mut status) = (Vec::new(), None);
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+        {
+            match frame.unwrap().into_data() {
+                Ok(bytes) => data.push(bytes),
+                Err(frame) => status = Status::from_header_map(frame.trailers_ref().unwrap()),
+            }
+        }
+        assert!(body.is_end_stream());
+        (data, status.unwrap())
+    }
+
+    #[tokio::test]
+    async fn pieces_go_out_as_they_are_and_the_end_is_told() {
+        let pieces = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+        let (data, status) = answered(pieces.iter().cloned().map(Ok).collect()).await;
+        assert_eq!((data.as_slice(), status.code()), (&pieces[..], Code::Ok));
+        let refused = Status::unavailable("ends, and says why: ø");
+        let (data, status) = answered(vec![Ok(pieces[0].clone()), Err(refused.clone())]).await;
+        assert_eq!((data.as_slice(), status.code()), (&pieces[..1], Code::Unavailable));
+        assert_eq!(status.message(), refused.message());
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_pieces_stays_as_it_is() {
+        let service = tower::service_fn(|_: Request<Body>| {
+            std::future::ready(Ok::<_, Infallible>(Status::not_found("none").into_http()))
+        });
+        let answer = Framed(service).call(Request::new(Body::empty())).await.unwrap();
+        let status = Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), Code::NotFound);
+    }
+}
