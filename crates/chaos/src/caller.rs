@@ -31,14 +31,11 @@ pub(crate) enum Wish {
 pub(crate) struct Caller {
     respond: SendResponse<Bytes>,
     body: Option<SendStream<Bytes>>,
-    connection: mpsc::UnboundedSender<Wish>,
+    connection: mpsc::Sender<Wish>,
 }
 
 impl Caller {
-    pub(crate) fn new(
-        respond: SendResponse<Bytes>,
-        connection: mpsc::UnboundedSender<Wish>,
-    ) -> Caller {
+    pub(crate) fn new(respond: SendResponse<Bytes>, connection: mpsc::Sender<Wish>) -> Caller {
         Caller { respond, body: None, connection }
     }
 
@@ -108,7 +105,7 @@ impl Caller {
     /// The end of the whole connection, once what was said before has arrived.
     pub(crate) async fn end_connection(&mut self, how: Wish) -> Ended {
         self.arrived().await;
-        if self.connection.send(how).is_ok() {
+        if self.connection.send(how).await.is_ok() {
             // The connection ends this call, not this call itself.
             self.gone().await;
         }
@@ -117,7 +114,7 @@ impl Caller {
 
     async fn arrived(&self) {
         let (tell, arrived) = oneshot::channel();
-        if self.connection.send(Wish::Arrived(tell)).is_ok() {
+        if self.connection.send(Wish::Arrived(tell)).await.is_ok() {
             // An error is the end of the connection.
             let _ = arrived.await;
         }

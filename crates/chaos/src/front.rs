@@ -20,6 +20,9 @@ use crate::feed::{self, Connection};
 use crate::kind::Kind;
 use crate::plan::Plan;
 
+/// Wishes of calls that wait on one connection; more calls wait until theirs is taken.
+const WISHES: usize = 64;
+
 /// A front before a feed. Dropped, it ends with all its connections.
 pub struct Front {
     address: SocketAddr,
@@ -136,10 +139,10 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let Ok(mut http) = h2::server::handshake(stream).await else { return };
     let feed = Arc::new(Connection::new(shared.feed, shared.dropped.clone()));
-    let (wish, mut wishes) = mpsc::unbounded_channel();
+    let (wish, mut wishes) = mpsc::channel(WISHES);
     let mut upheavals = shared.control.upheavals();
     upheavals.borrow_and_update();
-    let (arrived, arrivals) = mpsc::unbounded_channel();
+    let (arrived, arrivals) = mpsc::channel(WISHES);
     if let Some(pings) = http.ping_pong() {
         tokio::spawn(shared.dropped.clone().run_until_cancelled_owned(tell(pings, arrivals)));
     }
@@ -157,8 +160,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             Some(wish) = wishes.recv() => match wish {
                 Wish::Disconnect => return,
                 Wish::GoAway => http.abrupt_shutdown(Reason::NO_ERROR),
-                // Nobody who asks is told nothing: an end of the connection ends what was asked, too.
-                Wish::Arrived(tell) => drop(arrived.send(tell)),
+                // Who is one too many is told at once.
+                Wish::Arrived(tell) => drop(arrived.try_send(tell)),
             },
             Ok(()) = upheavals.changed() => {
                 let upheaval = *upheavals.borrow_and_update();
@@ -172,7 +175,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 
 /// Tells whoever asks that all said before has arrived: frames arrive in order, and an answered ping is
 /// one of them.
-async fn tell(mut pings: PingPong, mut arrivals: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
+async fn tell(mut pings: PingPong, mut arrivals: mpsc::Receiver<oneshot::Sender<()>>) {
     while let Some(tell) = arrivals.recv().await {
         let _ = pings.ping(Ping::opaque()).await;
         let _ = tell.send(());
