@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use hansa_client::{Feed, Item, Subscription};
 use hansa_tests::World;
 use hansa_tests::checker::{Guarantee, check};
-use hansa_tests::events::from_beginning;
+use hansa_tests::events::{events_to_head, from_beginning, place};
 use hansa_tests::make;
 use hansa_tests::run::{Fault, Plan, Step, run};
 
@@ -111,6 +112,31 @@ async fn a_world_ends_with_its_journals_verified() {
     let panic = damaged.await.unwrap_err().into_panic();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("journal"), "{text}");
+}
+
+/// What a client has kept goes on after a restart where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_goes_on_where_it_was() {
+    let mut world = World::start().await;
+    let feed = Feed::connect(&world.feed_url()).await.unwrap();
+    let mut subscription = Subscription::builder(&feed).open();
+    let mut told = Vec::new();
+    for round in 1..=3 {
+        for number in 0..4 {
+            let request = make::network(&format!("network-{round}-{number}"));
+            world.registry().create_network(request).await.unwrap();
+        }
+        while told.len() < round * 4 {
+            if let Item::Events { events, .. } = subscription.next().await.unwrap().unwrap() {
+                told.extend(events.iter().map(place));
+            }
+        }
+        world.kill_feed().await;
+        world.start_feed().await;
+    }
+    world.feed_follows(12).await;
+    let all = events_to_head(&mut world.feed(), None).await;
+    assert_eq!(told, all.iter().map(place).collect::<Vec<_>>());
 }
 
 /// The names of the validators are those of the page that promises them.

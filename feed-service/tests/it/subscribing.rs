@@ -1,5 +1,7 @@
 //! Subscriptions: Ordered, Unique, Atomic, Complete, Resumable, Bookmarkable, and how they end.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::pb::registry::v1::MemberState;
@@ -80,12 +82,22 @@ async fn every_cursor_continues_exactly() {
     feed.stop().await;
 }
 
-/// A filter that takes some events of a commit gets those and no others.
+/// A filter that takes some events of a commit gets those and no others, with the cursor of the commit:
+/// cursors do not depend on the filter.
 #[tokio::test]
 async fn of_a_commit_comes_what_matches() {
     let data = tempfile::tempdir().unwrap();
     let (_registry, feed) = small_feed(data.path()).await;
-    let all = events(&feed.read_to_head(from_beginning()).await);
+    let cursors = |messages: &[Message]| -> BTreeMap<u64, Bytes> {
+        let batches = messages.iter().filter_map(|message| match message {
+            Message::Batch(batch) => Some((batch.events.last()?.position, batch.cursor.clone())),
+            _ => None,
+        });
+        batches.collect()
+    };
+    let one_by_one = pb::SubscribeRequest { max_batch_events: 1, ..from_beginning() };
+    let whole_commits = feed.read_to_head(one_by_one.clone()).await;
+    let (all, cursor_at) = (events(&whole_commits), cursors(&whole_commits));
     let mut in_part = 0;
     for member in ["members/madrid", "members/barcelona"] {
         let filter = pb::Filter {
@@ -93,10 +105,14 @@ async fn of_a_commit_comes_what_matches() {
             allow_unknown: true,
             ..Default::default()
         };
-        let request = pb::SubscribeRequest { filter: Some(filter), ..from_beginning() };
+        let request = pb::SubscribeRequest { filter: Some(filter), ..one_by_one.clone() };
         let wanted = |event: &&pb::Event| event.members.iter().any(|it| it == member);
         let expected: Vec<pb::Event> = all.iter().filter(wanted).cloned().collect();
-        assert_eq!(events(&feed.read_to_head(request).await), expected, "{member}");
+        let messages = feed.read_to_head(request).await;
+        assert_eq!(events(&messages), expected, "{member}");
+        for (position, cursor) in cursors(&messages) {
+            assert_eq!(cursor, cursor_at[&position], "after {position}");
+        }
         let whole = |position| all.iter().filter(|event| event.position == position).count();
         let taken = |position| expected.iter().filter(|event| event.position == position).count();
         in_part += (1..=5).filter(|at| taken(*at) > 0 && taken(*at) < whole(*at)).count();

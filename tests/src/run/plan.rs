@@ -279,19 +279,19 @@ impl Planner {
             5..9 => Command::Sign { statement: self.earlier("s", 0), member },
             9 | 10 => {
                 let statement = self.earlier("s", 0);
-                Command::Correct { statement, correction: self.new("s", 0), network }
+                Command::Correct { statement, correction: self.fresh("s", 0), network }
             }
             11 => Command::Retract { statement: self.earlier("s", 0) },
             12..14 => {
                 let leads = (0..self.below(3)).map(|number| format!("m-{number}")).collect();
                 let participants = (0..self.below(3)).map(|_| self.member()).collect();
-                Command::Launch { campaign: self.new("c", 1), network, leads, participants }
+                Command::Launch { campaign: self.fresh("c", 1), network, leads, participants }
             }
             14..17 => Command::JoinCampaign { campaign: self.earlier("c", 1), member },
             17 => Command::LeaveCampaign { campaign: self.earlier("c", 1), member },
             18 => Command::AddMilestone { campaign: self.earlier("c", 1) },
             19 => Command::EndCampaign { campaign: self.earlier("c", 1) },
-            20 => Command::CreateSubscription { subscription: self.new("b", 2) },
+            20 => Command::CreateSubscription { subscription: self.fresh("b", 2) },
             21 | 22 => {
                 let back = self.below(4) == 0;
                 Command::CommitCursor { subscription: self.earlier("b", 2), back }
@@ -308,7 +308,7 @@ impl Planner {
         };
         let signatories = (0..self.below(3)).map(|_| self.member()).collect();
         Command::Publish {
-            statement: self.new("s", 0),
+            statement: self.fresh("s", 0),
             network,
             campaign,
             signatories,
@@ -434,7 +434,7 @@ impl Planner {
         if self.below(8) == 0 { self.below(bound + MORE) } else { self.below(bound) }
     }
 
-    fn new(&mut self, letter: &str, kind: usize) -> String {
+    fn fresh(&mut self, letter: &str, kind: usize) -> String {
         self.made[kind] += 1;
         format!("{letter}-{}", self.made[kind] - 1)
     }

@@ -118,21 +118,24 @@ impl Subscriber {
         self.clients.feed_channel().fired()
     }
 
-    /// Reads until so many events have come in all.
+    /// Reads until so many events have come in all. Signs of life are not what it waits for.
     pub(super) async fn read_to(&mut self, count: usize) -> Reading {
         let mut reading = Reading::default();
-        while self.got.len() < count {
-            self.open_at_last(&mut reading).await;
-            let stream = self.stream.as_mut().expect("it is open");
-            match within(stream.message()).await {
-                Ok(Some(response)) => self.take(response, &mut reading),
-                Ok(None) => self.broken(&mut reading),
-                Err(status) => {
-                    assert!(heals(&status), "a stream ended: {status:?}");
-                    self.broken(&mut reading);
+        within(async {
+            while self.got.len() < count {
+                self.open_at_last(&mut reading).await;
+                let stream = self.stream.as_mut().expect("it is open");
+                match stream.message().await {
+                    Ok(Some(response)) => self.take(response, &mut reading),
+                    Ok(None) => self.broken(&mut reading),
+                    Err(status) => {
+                        assert!(heals(&status), "a stream ended: {status:?}");
+                        self.broken(&mut reading);
+                    }
                 }
             }
-        }
+        })
+        .await;
         reading
     }
 
