@@ -73,6 +73,7 @@ async fn listed(filter: &str) -> Vec<String> {
 /// Table 1 counts the 12 global networks in every region: 64 networks, and 124 when totals are summed.
 #[tokio::test(flavor = "multi_thread")]
 async fn table_1_region_and_scale() {
+    let _held = real::data().await;
     // All twelve global networks are examples of Table 2: his figure, in every region.
     let examples = table(Statistic::RegionByScale, TABLE_2).await;
     for region in CONTINENTS {
@@ -203,6 +204,7 @@ async fn graph_2_creations_by_origin() {
 /// The selection is what the files say, and the same in lists, in tables and under NOT.
 #[tokio::test(flavor = "multi_thread")]
 async fn sources_select_the_same_everywhere() {
+    let held = real::data().await;
     let files = rows("networks.csv");
     let names = |key: &str| -> Vec<String> {
         let of = files.iter().filter(|row| row["literature"].split(';').any(|it| it == key));
@@ -232,7 +234,7 @@ async fn sources_select_the_same_everywhere() {
     let without = listed("NOT source : \"Thomas Lacroix\"").await.len();
     assert_eq!(without + lacroix.len(), all);
 
-    let registry = real::data().await.clients().registry();
+    let registry = held.clients().registry();
     let request = pb::ListMembershipsRequest {
         network: "networks/c40".to_owned(),
         filter: "source : \"c40.org\"".to_owned(),

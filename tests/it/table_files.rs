@@ -193,7 +193,7 @@ async fn fill(registry: &Registry, networks: &[&str], members: &[(&str, &str)]) 
 const NOBODY: &str = "text,member\n";
 
 /// A list that was not read to its end is no proof that anybody has left.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_leaves_because_a_file_was_cut_off_nor_who_only_applied() {
     let (world, registry) = started().await;
     let cities = [("bonn", "Bonn"), ("kiel", "Kiel"), ("ulm", "Ulm"), ("trier", "Trier")];
@@ -235,7 +235,7 @@ async fn nobody_leaves_because_a_file_was_cut_off_nor_who_only_applied() {
 }
 
 /// Headers that stand for a network, columns that are none, names that somebody decided on.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn headers_and_names_of_the_file_are_given_their_meaning() {
     let (_world, registry) = started().await;
     fill(&registry, &["c40", "iclei"], &[("koeln", "Köln"), ("muenchen", "München")]).await;
@@ -335,7 +335,7 @@ async fn exported(registry: &Registry) -> tables::Exported {
 
 /// Whatever is held: as a long table and as JSON Lines it goes into an empty registry and comes out the
 /// same, and into the registry it came from it brings nothing.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_out_comes_back_whatever_it_is() {
     let networks = ["a", "b", "c"];
     let cities = [("m1", "Köln"), ("m2", "A, \"B\"; C"), ("m3", "Łódź"), ("m4", "東京")];
@@ -390,7 +390,7 @@ async fn what_goes_out_comes_back_whatever_it_is() {
 }
 
 /// A line of JSON that is no resource is told, and the others are restored.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cut_export_is_told_line_by_line() {
     let (_world, registry) = started().await;
     fill(&registry, &["a"], &[("m1", "Köln"), ("m2", "Bonn")]).await;

@@ -61,7 +61,7 @@ async fn term(world: &World, network: &str, member: &str) -> pb::Term {
 const CITIES: [(&str, &str, &str); 3] =
     [("fr-lyon", "Lyon", "FR"), ("de-koeln", "Köln", "DE"), ("es-sevilla", "Sevilla", "ES")];
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wide_table_with_grades_is_split_into_classes_and_roles() {
     let (world, registry) = world().await;
     fill(&world, &["c40", "iclei"], &CITIES).await;
@@ -90,7 +90,7 @@ async fn a_wide_table_with_grades_is_split_into_classes_and_roles() {
     assert_eq!(actions(&again), [Action::Unchanged, Action::Unchanged]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_never_merged_and_missing_members_are_made_only_when_asked_for() {
     let (world, registry) = world().await;
     let twins = [("es-leon", "León", "ES"), ("es-leon-province", "León", "ES")];
@@ -111,7 +111,7 @@ async fn a_name_is_never_merged_and_missing_members_are_made_only_when_asked_for
     assert_eq!(term(&world, "c40", "no-tromso").await.state(), pb::MembershipState::Active);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn two_snapshots_give_joins_and_departures_as_intervals() {
     let (world, registry) = world().await;
     fill(&world, &["c40"], &CITIES).await;
@@ -150,7 +150,7 @@ async fn two_snapshots_give_joins_and_departures_as_intervals() {
     assert_eq!(actions(&plan), [Action::Unchanged, Action::Unchanged]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_perhaps_meant_by_an_undecided_line_has_not_left() {
     let (world, registry) = world().await;
     fill(&world, &["c40"], &CITIES).await;
@@ -211,7 +211,7 @@ async fn varied(world: &World, registry: &Registry) {
     world.registry().retire_member(retire).await.expect("it retires");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn json_lines_come_back_byte_for_byte() {
     let (world, registry) = world().await;
     varied(&world, &registry).await;
@@ -223,7 +223,7 @@ async fn json_lines_come_back_byte_for_byte() {
     assert_eq!(tables::json_lines(&exported(&other).await), lines);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_table_comes_back_byte_for_byte() {
     let (world, registry) = world().await;
     varied(&world, &registry).await;
@@ -239,7 +239,7 @@ async fn a_long_table_comes_back_byte_for_byte() {
     assert_eq!(actions(&plan), [Action::Unchanged; 3]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_says_what_the_registry_would_refuse() {
     let (world, registry) = world().await;
     fill(&world, &["c40"], &CITIES).await;

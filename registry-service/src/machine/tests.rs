@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use hansa_journal::JournalId;
+use hansa_proto::common::Source;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
 use hansa_proto::registry::{AdmissionMode, MembershipState, NetworkState};
 use hansa_view::Keys;
@@ -521,6 +522,26 @@ fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
     };
     let slot = Slot { position: live.next(), recorded_at_micros: 1 };
     assert!(matches!(live.machine.decide(slot, Ask::Batch(batch)), Err(Refused::TooLarge)));
+    live.settle();
+    assert_eq!(live.keys(), before);
+
+    // One command alone: the third term of a membership of which very much is said.
+    let large = |number: usize| {
+        let mut term = fixtures::term(MembershipState::Ended);
+        term.grade = number.to_string();
+        let note = "x".repeat(4_000);
+        term.sources = vec![Source { note, ..fixtures::strict_source() }; 45];
+        let membership = MembershipId { network: network_id(0), member: member_id(0) };
+        Command::RecordMembership(RecordMembership { membership, term, etag: None })
+    };
+    live.call(plain(large(1)));
+    live.call(plain(large(2)));
+    live.settle();
+    let before = live.keys();
+    let third =
+        Request { principal: "anonymous", retry_key: None, validate_only: false, command: large() };
+    let slot = Slot { position: live.next(), recorded_at_micros: 1 };
+    assert!(matches!(live.machine.decide(slot, third.into()), Err(Refused::TooLarge)));
     live.settle();
     assert_eq!(live.keys(), before);
 }
