@@ -14,6 +14,7 @@ mod dataset;
 mod endings;
 mod errors;
 mod guarantees;
+mod fixtures;
 mod full_disk;
 mod histories;
 mod joins;

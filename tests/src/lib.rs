@@ -26,12 +26,14 @@
 //! | `chaos.rs` | a front that cuts, delays and lies, for tests of clients |
 //! | `crash.rs` | rounds of kill -9 of real processes |
 //! | `checker.rs` | whether a history keeps what docs/guarantees.md promises |
+//! | `fixture.rs` | what the data directories kept in `fixtures` hold |
 //! | `killing.rs` | a disk that kills the process on it in a planned phase |
 //! | `model.rs` | what must become of a command |
 //! | `run.rs` | seeded random runs |
 //! | `make.rs` | the smallest valid request of each kind |
 //! | `mutants.rs` | faults made by hand, each with the test that has to catch it |
 //! | `events.rs` | reading streams to an end that is known |
+//! | `fuzz.rs` | what a stranger's bytes may do to each parser |
 //! | `history.rs` | what happened in a run, line by line |
 //! | `on_disk.rs` | one service over a disk that fails |
 //! | `plug.rs` | connections that are cut, or held still |
@@ -43,6 +45,8 @@ pub mod chaos;
 pub mod checker;
 pub mod crash;
 pub mod events;
+pub mod fuzz;
+pub mod fixture;
 pub mod history;
 pub mod killing;
 pub mod make;

@@ -2,6 +2,7 @@
 //! killed, `… soak -- random` against both services in this process.
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
@@ -9,6 +10,7 @@ use hansa_chassis::server::bind;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::disk::{Disk, RealDisk};
 use hansa_tests::crash::{Plan, own_program, run};
+use hansa_tests::fixture;
 use hansa_tests::killing::{Death, KillingDisk};
 use hansa_tests::run as random;
 
@@ -41,6 +43,12 @@ enum Command {
         /// Plans, each with the seed after the one before
         #[arg(long, default_value_t = 1)]
         plans: u64,
+    },
+    /// Write data of both services and what they answer: a fixture for a new format
+    Fixture {
+        /// A new directory
+        #[arg(long)]
+        to: PathBuf,
     },
     /// Run the registry in this process
     #[command(hide = true)]
@@ -92,6 +100,16 @@ async fn main() {
                     "{:?} commands done and refused, {:?}, {:?}",
                     report.commands, report.fired, report.looked_at
                 );
+            }
+        }
+        Command::Fixture { to } => {
+            let pair = fixture::Pair::over(&to).await;
+            fixture::tell(&pair.clients()).await;
+            let answers = fixture::answers(&pair.clients()).await;
+            pair.stop().await;
+            std::fs::write(to.join("answers.txt"), answers).expect("there is room");
+            for service in ["registry", "feed"] {
+                std::fs::remove_dir_all(to.join(service).join("view")).expect("there is a view");
             }
         }
         Command::Registry { config, die } => {
