@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -22,6 +23,11 @@ const WIDTH: usize = 4;
 const LEVEL_BYTES: u64 = if cfg!(test) { 256 } else { 64 * 1024 * 1024 };
 /// Entries merged before a look at what is more urgent.
 const STRETCH: usize = if cfg!(test) { 3 } else { 4_096 };
+
+/// After so long without work, runs are merged for those who read.
+const REST: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 3 });
+/// At rest, the oldest run is merged with those that have together so many times fewer bytes at most.
+const AT_REST: u64 = 8;
 
 /// What the keeper is told.
 #[derive(Default)]
@@ -55,12 +61,23 @@ impl Bell {
         self.told.lock().stop
     }
 
-    /// Waits for work; false when it is time to stop.
-    fn wait(&self) -> bool {
+    /// Waits for work, at most so long where a time is given.
+    fn wait(&self, at_most: Option<Duration>) -> Next {
         let mut told = self.told.lock();
-        self.rung.wait_while(&mut told, |told| !told.work && !told.stop);
+        let nothing = |told: &mut Told| !told.work && !told.stop;
+        let rested = match at_most {
+            Some(at_most) => self.rung.wait_while_for(&mut told, nothing, at_most).timed_out(),
+            None => {
+                self.rung.wait_while(&mut told, nothing);
+                false
+            }
+        };
         told.work = false;
-        !told.stop
+        match (told.stop, rested) {
+            (true, _) => Next::Stop,
+            (false, true) => Next::Rest,
+            (false, false) => Next::Work,
+        }
     }
 
     fn tell_stored(&self, ended: bool) {
@@ -94,6 +111,15 @@ pub(crate) fn stop(held: &Held, thread: JoinHandle<()>) {
     }
 }
 
+/// What is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Work,
+    /// There was no work for a while.
+    Rest,
+    Stop,
+}
+
 struct Keeper {
     held: Arc<Held>,
     next_id: u32,
@@ -104,10 +130,10 @@ struct Keeper {
 impl Keeper {
     fn run(mut self) {
         let held = Arc::clone(&self.held);
-        let mut go_on = true;
-        while go_on {
-            go_on = held.bell.wait();
-            if let Err(error) = held.watched(|| self.work(go_on)) {
+        let mut next = Next::Work;
+        while next != Next::Stop {
+            next = held.bell.wait(self.is_worth_a_merge().then_some(REST));
+            if let Err(error) = held.watched(|| self.work(next)) {
                 tracing::error!(%error, "the view is kept no more");
                 break;
             }
@@ -116,22 +142,36 @@ impl Keeper {
     }
 
     /// Does what there is to do; before the end, only what would be lost.
-    fn work(&mut self, go_on: bool) -> Result<(), ViewError> {
+    fn work(&mut self, next: Next) -> Result<(), ViewError> {
         let held = Arc::clone(&self.held);
         let _working = held.working.lock();
-        if !go_on && !held.is_condemned() {
+        if next == Next::Stop {
+            if held.is_condemned() {
+                return Ok(());
+            }
             self.store()?;
-            held.turn_over(1);
+            if held.state.read().mark() != held.stored() {
+                held.turn_over(0);
+            }
             return self.store();
         }
         self.store()?;
         while let Some(id) = self.unfinished.pop() {
             Run::remove(&held.tree, id)?;
         }
-        while !held.bell.stopping() && self.merge()? {
+        while !held.bell.stopping() && self.merge(next == Next::Rest)? {
             self.store()?;
         }
         Ok(())
+    }
+
+    /// Whether reading would gain from all runs being one, and merging them is not much more work than
+    /// writing the younger ones was.
+    fn is_worth_a_merge(&self) -> bool {
+        let state = self.held.state.read();
+        let Some((oldest, younger)) = state.runs.split_last() else { return false };
+        let younger: u64 = younger.iter().map(|run| run.facts.bytes).sum();
+        younger > 0 && younger * AT_REST >= oldest.facts.bytes
     }
 
     fn next_id(&mut self) -> u32 {
@@ -168,11 +208,15 @@ impl Keeper {
     }
 
     /// Merges runs of about one size; false when there is nothing to merge, or it is time to stop.
-    fn merge(&mut self) -> Result<bool, ViewError> {
+    fn merge(&mut self, at_rest: bool) -> Result<bool, ViewError> {
         let held = Arc::clone(&self.held);
+        let all = at_rest && self.is_worth_a_merge();
         let (merged, is_oldest) = {
             let state = held.state.read();
-            let count = to_merge(state.runs.iter().map(|run| run.facts.bytes));
+            let count = match all {
+                true => state.runs.len(),
+                false => to_merge(state.runs.iter().map(|run| run.facts.bytes)),
+            };
             (state.runs[..count].to_vec(), count == state.runs.len())
         };
         if merged.is_empty() {

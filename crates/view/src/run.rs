@@ -23,6 +23,8 @@ const HEAD: usize = 5;
 
 /// Bytes after which a block ends: sled reads sixteen of them at once.
 const BLOCK_BYTES: usize = if cfg!(test) { 24 } else { 2 * 1024 };
+/// Entries after which a block ends: who looks for one walks over those before it.
+const BLOCK_ENTRIES: usize = 32;
 /// Bytes of a piece of a filter.
 const PIECE_BYTES: usize = 32 * 1024;
 
@@ -133,6 +135,7 @@ pub(crate) struct RunWriter<'t> {
     first: Vec<u8>,
     last: Vec<u8>,
     block: Vec<u8>,
+    entries: usize,
 }
 
 impl<'t> RunWriter<'t> {
@@ -145,6 +148,7 @@ impl<'t> RunWriter<'t> {
             first: Vec::new(),
             last: Vec::new(),
             block: Vec::with_capacity(2 * BLOCK_BYTES),
+            entries: 0,
         }
     }
 
@@ -165,10 +169,11 @@ impl<'t> RunWriter<'t> {
         }
         self.last.clear();
         self.last.extend_from_slice(key);
-        match self.block.len() >= BLOCK_BYTES {
-            true => self.end_block(),
-            false => Ok(()),
+        self.entries += 1;
+        if self.block.len() >= BLOCK_BYTES || self.entries == BLOCK_ENTRIES {
+            self.end_block()?;
         }
+        Ok(())
     }
 
     fn end_block(&mut self) -> Result<(), ViewError> {
@@ -176,6 +181,7 @@ impl<'t> RunWriter<'t> {
         self.facts.bytes += (key.len() + self.block.len()) as u64;
         self.tree.insert(key, self.block.as_slice()).map_err(ViewError::Storage)?;
         self.block.clear();
+        self.entries = 0;
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! What the writer decides against: the view, what its batch has staged, and what the command at hand
 //! has staged, the latest on top.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -10,17 +11,23 @@ use hansa_journal::{Chain, Position};
 use crate::layer::Changes;
 use crate::{Entry, Keys, View, ViewError};
 
-/// A view with changes that are not durable yet.
+/// Values of the view kept at hand.
+const AT_HAND: usize = 8_192;
+
+/// A view with changes that are not durable yet. Nobody else writes the view.
 pub struct Staging {
     view: Arc<View>,
     batch: Changes,
     command: Changes,
+    /// What was read of the view: commands of a batch ask for the same keys again and again.
+    at_hand: RefCell<HashMap<Vec<u8>, Option<Vec<u8>>>>,
 }
 
 impl Staging {
     /// Nothing staged.
     pub fn new(view: Arc<View>) -> Staging {
-        Staging { view, batch: Changes::new(), command: Changes::new() }
+        let (batch, command) = (Changes::new(), Changes::new());
+        Staging { view, batch, command, at_hand: RefCell::default() }
     }
 
     /// Stages a value.
@@ -54,6 +61,10 @@ impl Staging {
     /// Writes the batch, which is durable in the journal up to `position`, to the view.
     pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
         debug_assert!(self.command.is_empty(), "a command was neither kept nor undone");
+        let at_hand = self.at_hand.get_mut();
+        for key in self.batch.keys() {
+            at_hand.remove(key);
+        }
         self.view.settle(std::mem::take(&mut self.batch), position, chain)
     }
 
@@ -65,7 +76,21 @@ impl Staging {
     /// Empties the view, and forgets what was staged.
     pub fn reset(&mut self) -> Result<(), ViewError> {
         self.discard();
+        self.at_hand.get_mut().clear();
         self.view.reset()
+    }
+
+    fn stored(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+        let mut at_hand = self.at_hand.borrow_mut();
+        if let Some(value) = at_hand.get(key) {
+            return Ok(value.clone());
+        }
+        let value = self.view.get(key)?;
+        if at_hand.len() == AT_HAND {
+            at_hand.clear();
+        }
+        at_hand.insert(key.to_vec(), value.clone());
+        Ok(value)
     }
 
     fn staged(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
@@ -77,7 +102,7 @@ impl Keys for Staging {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         match self.staged(key) {
             Some(staged) => Ok(staged.clone()),
-            None => self.view.get(key),
+            None => self.stored(key),
         }
     }
 

@@ -13,7 +13,7 @@ use prost::Message;
 use super::plan::{self, GATHERED, List, Source};
 use super::{Query, Scope, counted};
 use crate::page::PAGE_BYTES;
-use crate::view::postings;
+use crate::view::{self, postings};
 
 /// Most resources looked at while the view holds still. Few in tests, so that they go past it.
 const STRETCH: usize = if cfg!(test) { 3 } else { 500 };
@@ -92,14 +92,26 @@ impl Walk {
             if self.is_full() || self.looked_at > enough {
                 return Ok(());
             }
-            let id = plan::id_text(key.get(skipped..).unwrap_or_default())?;
-            self.take(keys, id, is_resource.then_some(&value), &key)?;
+            match takes_all && is_resource {
+                true => self.take_as_it_is(&value)?,
+                false => {
+                    let id = plan::id_text(key.get(skipped..).unwrap_or_default())?;
+                    self.take(keys, id, is_resource.then_some(&value), &key)?;
+                }
+            }
             self.after = Some(key);
         }
         match stretch.reaches {
             Some(last) => self.after = Some(last),
             None => self.at_end = true,
         }
+        Ok(())
+    }
+
+    /// Takes a membership that is asked for whatever it holds.
+    fn take_as_it_is(&mut self, value: &[u8]) -> Result<(), ViewError> {
+        self.bytes += value.len();
+        self.items.push(Resource::Membership(view::message(value)?));
         Ok(())
     }
 
