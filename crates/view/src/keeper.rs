@@ -85,7 +85,7 @@ impl Bell {
         self.stored.notify_all();
     }
 
-    /// Waits until something holds, which the keeper brings about; false when it never will.
+    /// Waits until something holds, which the keeper brings about; false when it has ended.
     pub(crate) fn wait_until(&self, mut holds: impl FnMut() -> bool) -> bool {
         let mut told = self.told.lock();
         while !told.ended && !holds() {

@@ -230,7 +230,7 @@ impl View {
         chain: Chain,
     ) -> Result<(), ViewError> {
         let held = &self.held;
-        if held.is_full() && !held.bell.wait_until(|| !held.is_full()) {
+        if !held.bell.wait_until(|| !held.is_full()) {
             return Err(ViewError::Damaged("it is kept no more".to_owned()));
         }
         let mut state = held.state.write();
