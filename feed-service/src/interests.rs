@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hansa_journal::{Position, ReadLimit, Reader};
 use hansa_proto::limits::PROGRESS_EVENTS;
@@ -17,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::codec;
 use crate::filter::Matcher;
+use crate::subscribe::bell;
 use crate::terms::{Term, terms};
 
 /// How much is looked at at once.
@@ -193,9 +195,17 @@ impl Interests {
                 at = commit.position;
             }
             self.look_at(&looked_at);
-            tokio::task::yield_now().await;
+            // Many are woken for many commits, as the bell does it.
+            match self.rest() {
+                Some(rest) => tokio::time::sleep(rest).await,
+                None => tokio::task::yield_now().await,
+            }
         }
         self.close();
+    }
+
+    fn rest(&self) -> Option<Duration> {
+        bell::rest(self.0.lock().waiting.len())
     }
 
     fn close(&self) {

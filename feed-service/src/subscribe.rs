@@ -17,7 +17,7 @@
 
 mod ask;
 mod batch;
-mod bell;
+pub(crate) mod bell;
 mod live;
 mod replay;
 mod rest;

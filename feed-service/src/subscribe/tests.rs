@@ -137,3 +137,15 @@ async fn a_slow_reader_costs_constant_memory() {
     }
     feed.writer.stop().await;
 }
+
+/// Bytes a stream holds while it waits, but for what HTTP/2 keeps for it.
+#[tokio::test]
+async fn one_that_waits_is_small() {
+    let data = tempfile::tempdir().unwrap();
+    let feed = open(data.path()).await;
+    let mut waiting = start(&feed, pb::Filter::default()).await;
+    let held = size_of::<Subscription>();
+    let waits = size_of_val(&waiting.next());
+    assert!(held + waits <= 1_024, "{held} bytes, and {waits} while it waits");
+    feed.writer.stop().await;
+}

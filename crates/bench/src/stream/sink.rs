@@ -23,7 +23,7 @@ const AGES: usize = 100_000;
 /// The largest window.
 const WINDOW: u32 = (1 << 31) - 1;
 /// Calls that may wait at once for their answer to begin.
-const CALLS_WAITING: u64 = 2_000;
+const CALLS_WAITING: u64 = 200;
 /// Nothing is waited for longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
