@@ -529,8 +529,8 @@ fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
     let large = |number: usize| {
         let mut term = fixtures::term(MembershipState::Ended);
         term.grade = number.to_string();
-        let note = "x".repeat(4_000);
-        term.sources = vec![Source { note, ..fixtures::strict_source() }; 45];
+        let note = "東".repeat(2_000);
+        term.sources = vec![Source { note, ..fixtures::strict_source() }; 25];
         let membership = MembershipId { network: network_id(0), member: member_id(0) };
         Command::RecordMembership(RecordMembership { membership, term, etag: None })
     };
@@ -538,8 +538,12 @@ fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
     live.call(plain(large(2)));
     live.settle();
     let before = live.keys();
-    let third =
-        Request { principal: "anonymous", retry_key: None, validate_only: false, command: large() };
+    let third = Request {
+        principal: "anonymous",
+        retry_key: None,
+        validate_only: false,
+        command: large(3),
+    };
     let slot = Slot { position: live.next(), recorded_at_micros: 1 };
     assert!(matches!(live.machine.decide(slot, third.into()), Err(Refused::TooLarge)));
     live.settle();
