@@ -10,6 +10,9 @@
 //! the feed tells each join once, in the registry's order; no file of the feed holds what was redacted; the
 //! journals are whole.
 
+mod moment;
+mod step;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,8 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hansa_proto::pb::feed::v1::{EventKind, RedactStatementRequest};
-use hansa_proto::pb::registry::v1::LeaveNetworkRequest;
+use hansa_proto::pb::feed::v1::EventKind;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -29,10 +31,15 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::events::{after, batches, messages_to_head};
-use crate::killing::{Death, Phase};
+use crate::killing::Death;
 use crate::make;
 use crate::on_disk::copy_directory;
 use crate::world::{Clients, PATIENCE, free_address, serving, within};
+
+pub use moment::Moment;
+
+use moment::MOMENTS;
+use step::Step;
 
 /// Stands before the number of its story in the title of each statement, and nowhere else.
 const PHRASE: &str = "the title of the story ";
@@ -61,59 +68,6 @@ pub struct Plan {
     pub feed: Vec<String>,
 }
 
-/// When a process is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Moment {
-    /// At a random moment while callers write.
-    UnderLoad,
-    /// At a random moment of its start.
-    Starting,
-    /// While it opens its journal.
-    Opening,
-    /// While it reads back what its view has not seen.
-    Replaying,
-    /// While it rebuilds a view that was deleted.
-    Rebuilding,
-    /// With half a batch written.
-    Appending,
-    /// With a batch written and not synced.
-    Syncing,
-    /// While it begins a segment.
-    Rolling,
-    /// While it erases a statement; of the feed alone.
-    Erasing,
-}
-
-/// Each as often as it stands here.
-const MOMENTS: [Moment; 10] = [
-    Moment::UnderLoad,
-    Moment::UnderLoad,
-    Moment::Starting,
-    Moment::Opening,
-    Moment::Replaying,
-    Moment::Rebuilding,
-    Moment::Appending,
-    Moment::Syncing,
-    Moment::Rolling,
-    Moment::Erasing,
-];
-
-impl Moment {
-    /// At which operation of the disk it is killed, where that is planned.
-    fn death(self, random: &mut StdRng) -> Option<Death> {
-        let (phase, operations) = match self {
-            Moment::UnderLoad | Moment::Starting => return None,
-            Moment::Opening => (Phase::Opening, 3),
-            Moment::Replaying | Moment::Rebuilding => (Phase::Replaying, 1),
-            Moment::Appending => (Phase::Appending, 5),
-            Moment::Syncing => (Phase::Syncing, 5),
-            Moment::Rolling => (Phase::Rolling, 3),
-            Moment::Erasing => (Phase::Erasing, 6),
-        };
-        Some(Death { phase, operation: random.random_range(1..=operations) })
-    }
-}
-
 /// Which process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Victim {
@@ -138,86 +92,6 @@ pub struct Report {
     pub joins_told: usize,
     /// Statements that are redacted.
     pub redacted: usize,
-}
-
-/// One request of the story of a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Step {
-    Create,
-    Join,
-    Leave,
-    Publish,
-    Redact,
-}
-
-impl Step {
-    fn of(number: u64) -> Vec<Step> {
-        let mut steps = vec![Step::Create, Step::Join];
-        if number.is_multiple_of(4) {
-            steps.push(Step::Publish);
-        }
-        if number.is_multiple_of(8) {
-            steps.push(Step::Redact);
-        }
-        if number.is_multiple_of(3) {
-            steps.push(Step::Leave);
-        }
-        steps
-    }
-
-    fn request_id(self, number: u64) -> String {
-        format!("{self:?}-{number}")
-    }
-
-    /// Asks, and says at which position it is done and whether it was done before.
-    async fn ask(
-        self,
-        clients: &Clients,
-        number: u64,
-        registry_position: u64,
-    ) -> Result<(u64, bool), Status> {
-        let request_id = self.request_id(number);
-        let (network, member) = (format!("n-{}", number % NETWORKS), format!("m-{number}"));
-        match self {
-            Step::Create => {
-                let mut request = make::member(&member, "ES");
-                request.request_id = request_id;
-                let made = clients.registry().create_member(request).await?.into_inner();
-                Ok((made.position, made.replayed))
-            }
-            Step::Join => {
-                let mut request = make::join(&network, &member);
-                request.request_id = request_id;
-                let joined = clients.registry().join_network(request).await?.into_inner();
-                Ok((joined.position, joined.replayed))
-            }
-            Step::Leave => {
-                let name = make::membership_name(&network, &member);
-                let request = LeaveNetworkRequest { name, request_id, ..Default::default() };
-                let left = clients.registry().leave_network(request).await?.into_inner();
-                Ok((left.position, left.replayed))
-            }
-            Step::Publish => {
-                let mut request = make::statement(&format!("s-{number}"), &network, &[&member]);
-                request.request_id = request_id;
-                request.min_registry_position = registry_position;
-                let statement = request.statement.as_mut().expect("it is one of a statement");
-                statement.title = format!("{PHRASE}{number}.");
-                let published = clients.statements().publish_statement(request).await?.into_inner();
-                Ok((published.position, published.replayed))
-            }
-            Step::Redact => {
-                let request = RedactStatementRequest {
-                    name: format!("statements/s-{number}"),
-                    legal_ground: "a ground".to_owned(),
-                    request_id,
-                    ..Default::default()
-                };
-                let redacted = clients.statements().redact_statement(request).await?.into_inner();
-                Ok((redacted.position, redacted.replayed))
-            }
-        }
-    }
 }
 
 /// What callers have learnt, shared by all of them.
