@@ -13,6 +13,7 @@ mod damage;
 mod dataset;
 mod endings;
 mod errors;
+mod fuzz_seeds;
 mod guarantees;
 mod fixtures;
 mod full_disk;
