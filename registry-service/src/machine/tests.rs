@@ -530,7 +530,7 @@ fn a_commit_that_does_not_fit_is_refused_and_leaves_nothing() {
         let mut term = fixtures::term(MembershipState::Ended);
         term.grade = number.to_string();
         let note = "東".repeat(2_000);
-        term.sources = vec![Source { note, ..fixtures::strict_source() }; 25];
+        term.sources = vec![Source { note, ..fixtures::strict_source() }; 12];
         let membership = MembershipId { network: network_id(0), member: member_id(0) };
         Command::RecordMembership(RecordMembership { membership, term, etag: None })
     };
