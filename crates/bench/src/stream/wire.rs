@@ -294,9 +294,12 @@ mod tests {
     use pb::subscribe_response::Message;
     use prost::Message as _;
 
+    /// Stream, length, and position and time of an event.
+    type FoundMessage = (usize, usize, Option<(u64, i64)>);
+
     #[derive(Default)]
     struct Found {
-        messages: Vec<(usize, usize, Option<(u64, i64)>)>,
+        messages: Vec<FoundMessage>,
         ended: Vec<usize>,
     }
 
