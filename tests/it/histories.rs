@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use hansa_client::{Feed, Item, Subscription};
 use hansa_tests::World;
 use hansa_tests::checker::{Guarantee, check};
-use hansa_tests::events::{events_to_head, from_beginning, place};
+use hansa_tests::events::{
+    after, batches, events_to_head, from_beginning, messages_to_head, place,
+};
 use hansa_tests::make;
 use hansa_tests::run::{Fault, Plan, Step, run};
 
@@ -137,6 +139,10 @@ async fn a_client_goes_on_where_it_was() {
     world.feed_follows(12).await;
     let all = events_to_head(&mut world.feed(), None).await;
     assert_eq!(told, all.iter().map(place).collect::<Vec<_>>());
+    // Whoever takes over with the cursor it has kept is told nothing again.
+    let kept = subscription.cursor().unwrap().clone();
+    let rest = messages_to_head(&mut world.feed(), after(Some(&kept))).await;
+    assert!(batches(rest).iter().all(|(events, _)| events.is_empty()));
 }
 
 /// The names of the validators are those of the page that promises them.
