@@ -189,6 +189,7 @@ fn may_import(package: &str) -> Option<Option<&'static [&'static str]>> {
         "hansa-client" => Some(Some(&["hansa-proto"])),
         "hansa-chaos" => Some(Some(&["hansa-proto", "hansa-chassis"])),
         "hansa" | "hansa-bench" | "hansa-tests" => Some(None),
+        "hansa-fuzz" => Some(Some(&["hansa-tests"])),
         _ => None,
     }
 }
