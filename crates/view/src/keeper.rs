@@ -132,7 +132,12 @@ impl Keeper {
         let held = Arc::clone(&self.held);
         let mut next = Next::Work;
         while next != Next::Stop {
+            let stood_at = held.state.read().mark().0;
             next = held.bell.wait(self.is_worth_a_merge().then_some(REST));
+            if next == Next::Rest && held.state.read().mark().0 != stood_at {
+                // Nothing to be stored yet, but somebody writes.
+                continue;
+            }
             if let Err(error) = held.watched(|| self.work(next)) {
                 tracing::error!(%error, "the view is kept no more");
                 break;
