@@ -14,76 +14,28 @@
 //! The size of a received message is limited where each service is made (`max_decoding_message_size`;
 //! tonic's default, 4 MiB, is meant): the server sees only frames.
 
+mod arrival;
 mod calls;
 mod connections;
 mod gather;
+mod life;
+mod limits;
 mod origin;
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
 pub use calls::patience;
+pub use limits::Limits;
 
 pub use crate::config::ServeOptions;
 use crate::health::Health;
 use crate::shutdown::Shutdown;
 use connections::Connections;
-
-/// What one process takes on. Beyond these it says RESOURCE_EXHAUSTED or lets callers wait; it never
-/// grows without bound.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct Limits {
-    /// Connections at once; more wait in the system's backlog
-    #[arg(
-        long,
-        env = "HANSA_MAX_CONNECTIONS",
-        value_name = "COUNT",
-        default_value_t = 4096,
-        value_parser = at_least_one
-    )]
-    pub max_connections: usize,
-
-    /// Calls at once on one connection, streams included; HTTP/2 clients hold further ones back
-    #[arg(
-        long,
-        env = "HANSA_MAX_STREAMS_PER_CONNECTION",
-        value_name = "COUNT",
-        default_value_t = 1000,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    pub max_streams_per_connection: u32,
-
-    /// Calls at once that have not begun to answer; more are refused with RESOURCE_EXHAUSTED. A
-    /// stream counts only until it answers
-    #[arg(
-        long,
-        env = "HANSA_MAX_WAITING_CALLS",
-        value_name = "COUNT",
-        default_value_t = 8192,
-        value_parser = at_least_one
-    )]
-    pub max_waiting_calls: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_connections: 4096, max_streams_per_connection: 1000, max_waiting_calls: 8192 }
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at least 1".to_owned()),
-        Ok(count) => Ok(count),
-        Err(_) => Err("not a whole number".to_owned()),
-    }
-}
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]

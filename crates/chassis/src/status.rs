@@ -156,6 +156,30 @@ pub(crate) fn too_many_calls(limit: usize) -> Status {
         .into_status()
 }
 
+/// The server has as many calls open, streams included, as it takes.
+pub(crate) fn too_many_open(limit: usize) -> Status {
+    Problem::new(Code::ResourceExhausted, "QUEUE_FULL", "too many calls are open")
+        .retry_after(RETRY_AFTER * 4)
+        .quota("open calls", format!("at most {limit} are open at once"))
+        .into_status()
+}
+
+/// The requests on their way in hold as many bytes as the server keeps.
+pub(crate) fn too_many_bytes(limit: usize) -> Status {
+    Problem::new(Code::ResourceExhausted, "QUEUE_FULL", "too many large requests come at once")
+        .retry_after(RETRY_AFTER)
+        .quota("request bytes", format!("at most {limit} bytes of requests are held at once"))
+        .into_status()
+}
+
+/// A request did not end in time. Nothing was done.
+pub(crate) fn request_unfinished(limit: Duration) -> Status {
+    let message = format!("the request was not there whole after {} seconds", limit.as_secs());
+    Problem::new(Code::DeadlineExceeded, "REQUEST_UNFINISHED", message)
+        .retryable(true)
+        .into_status()
+}
+
 /// What the transport refuses before a service sees it comes as a status without details. Those are
 /// told as all others are; what a service said stays as it is.
 pub(crate) fn with_details(status: Status) -> Status {

@@ -2,7 +2,8 @@
 //!
 //! A call counts until its answer begins, which for a stream is at once: streams are limited per
 //! connection and by the services. The same holds for the caller's deadline (`grpc-timeout`): past the
-//! beginning of the answer it is the caller who ends a stream.
+//! beginning of the answer it is the caller who ends a stream. All calls that are open, streams too, are
+//! limited in number as tasks of the server.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,12 +11,15 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::Limits;
+use super::arrival::{Arriving, Room};
 use crate::status;
 
 /// At most this much of a deadline is kept for the answer: after it nobody hears it.
@@ -27,21 +31,36 @@ pub(super) struct Calls {
     routes: Routes,
     places: Arc<Semaphore>,
     places_max: usize,
+    /// Every connection and every call is a task.
+    tasks: TaskTracker,
+    open_max: usize,
+    room: Room,
+    arrival: Duration,
 }
 
 impl Calls {
-    pub(super) fn new(routes: Routes, places_max: usize) -> Self {
+    pub(super) fn new(routes: Routes, limits: &Limits, tasks: TaskTracker) -> Self {
+        let places_max = limits.max_waiting_calls;
         let places = Arc::new(Semaphore::new(places_max.min(Semaphore::MAX_PERMITS)));
-        Self { routes, places, places_max }
+        let (open_max, arrival) = (limits.max_open_calls, limits.request_deadline);
+        let room = Room::new(limits.max_request_bytes);
+        Self { routes, places, places_max, tasks, open_max, room, arrival }
     }
 
     pub(super) async fn answer(
         mut self,
         request: Request<Body>,
     ) -> Result<Response<Body>, Infallible> {
+        // Connections are tasks too, and have a limit of their own: a little more than this is open.
+        if self.tasks.len() > self.open_max {
+            return Ok(status::too_many_open(self.open_max).into_http());
+        }
         let Ok(_place) = self.places.clone().try_acquire_owned() else {
             return Ok(status::too_many_calls(self.places_max).into_http());
         };
+        let (parts, body) = request.into_parts();
+        let (arriving, _answered) = Arriving::new(body, self.arrival, self.room.clone());
+        let request = Request::from_parts(parts, Body::new(arriving));
         let answer = match deadline(request.headers()) {
             None => self.routes.call(request).await?,
             Some(limit) => match tokio::time::timeout(limit, self.routes.call(request)).await {
@@ -151,9 +170,14 @@ mod tests {
         Routes::from(Routes::default().into_axum_router().fallback_service(unanswered))
     }
 
+    fn one_call_of(routes: Routes) -> Calls {
+        let limits = Limits { max_waiting_calls: 1, ..Limits::default() };
+        Calls::new(routes, &limits, TaskTracker::new())
+    }
+
     #[tokio::test]
     async fn a_call_is_given_up_at_the_callers_deadline() {
-        let status = answer(Calls::new(never(), 1), headers("50m")).await;
+        let status = answer(one_call_of(never()), headers("50m")).await;
         assert_eq!(status.code(), Code::DeadlineExceeded);
         let details = status.get_error_details();
         assert_eq!(details.error_info().unwrap().metadata["side_effects"], "unknown");
@@ -161,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_beyond_the_limit_are_refused_at_once() {
-        let calls = Calls::new(never(), 1);
+        let calls = one_call_of(never());
         let waiting = tokio::spawn(calls.clone().answer(Request::new(Body::empty())));
         while calls.places.available_permits() > 0 {
             tokio::task::yield_now().await;
@@ -172,5 +196,16 @@ mod tests {
         assert_eq!(details.error_info().unwrap().metadata["side_effects"], "none");
         assert!(details.retry_info().is_some());
         waiting.abort();
+    }
+
+    #[tokio::test]
+    async fn open_calls_beyond_the_limit_are_refused_at_once() {
+        let limits = Limits { max_open_calls: 1, ..Limits::default() };
+        let tasks = TaskTracker::new();
+        let open: Vec<_> = (0..2).map(|_| tasks.token()).collect();
+        let status = answer(Calls::new(never(), &limits, tasks.clone()), HeaderMap::new()).await;
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.get_error_details().retry_info().is_some());
+        drop(open);
     }
 }

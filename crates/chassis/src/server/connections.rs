@@ -27,16 +27,9 @@ use tower::{Layer, Service, service_fn};
 use super::Limits;
 use super::calls::Calls;
 use super::gather::Gather;
+use super::life::Life;
+use super::limits;
 use super::origin;
-
-/// A connection on which nothing came for this long is asked whether it is still there.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-
-/// A connection that does not answer that for this long is dropped.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most bytes of headers of one request.
-const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
 /// How long accepting pauses when the system refuses, as it does when files run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -46,7 +39,7 @@ type Answering = BoxCloneSyncService<Request<Body>, http::Response<Body>, Infall
 /// See the top of this file.
 pub(super) struct Connections {
     answering: Answering,
-    http: auto::Builder<Tasks>,
+    limits: Limits,
     places: Arc<Semaphore>,
     tasks: Tasks,
     stopped: CancellationToken,
@@ -59,6 +52,36 @@ pub(super) struct Connections {
 struct Tasks {
     tracker: TaskTracker,
     dropped: CancellationToken,
+}
+
+/// Runs the calls of one connection.
+#[derive(Debug, Clone)]
+struct CallTasks {
+    tasks: Tasks,
+    life: Arc<Life>,
+}
+
+/// Ends a call of a connection, also when it is dropped.
+struct Call(Arc<Life>);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for CallTasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.life.begin();
+        let call = Call(Arc::clone(&self.life));
+        self.tasks.execute(async move {
+            task.await;
+            drop(call);
+        });
+    }
 }
 
 impl<F> hyper::rt::Executor<F> for Tasks
@@ -77,8 +100,8 @@ impl Connections {
     pub(super) fn new(routes: Routes, limits: &Limits) -> Self {
         let tasks = Tasks::default();
         Self {
-            answering: answering(routes, limits),
-            http: http_server(tasks.clone(), limits),
+            answering: answering(routes, limits, &tasks),
+            limits: limits.clone(),
             places: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
             stopped: CancellationToken::new(),
             _guard: tasks.dropped.clone().drop_guard(),
@@ -134,14 +157,25 @@ impl Connections {
             request.extensions_mut().insert(peer.clone());
             answering.clone().call(request.map(Body::new))
         });
-        let http = self.http.clone();
+        let life = Arc::new(Life::default());
+        let calls = CallTasks { tasks: self.tasks.clone(), life: Arc::clone(&life) };
+        let http = http_server(calls, &self.limits);
+        let (handshake, idle) = (self.limits.handshake_deadline, self.limits.idle_deadline);
         let stopped = self.stopped.clone();
         hyper::rt::Executor::execute(&self.tasks, async move {
             let service = TowerToHyperService::new(service);
-            let mut connection = pin!(http.serve_connection(TokioIo::new(Gather::new(stream)), service));
+            let stream = TokioIo::new(Gather::new(stream, Arc::clone(&life)));
+            let mut connection = pin!(http.serve_connection(stream, service));
+            let over = async {
+                tokio::select! {
+                    () = stopped.cancelled() => {}
+                    () = life.idle(idle) => tracing::debug!("nobody calls on a connection"),
+                }
+            };
             let ended = tokio::select! {
                 ended = &mut connection => ended,
-                () = stopped.cancelled() => {
+                () = life.silent(handshake) => Err("it never said hello".into()),
+                () = over => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -155,22 +189,28 @@ impl Connections {
 }
 
 /// From the outside in: who may ask from a page, gRPC-Web, one call.
-fn answering(routes: Routes, limits: &Limits) -> Answering {
-    let calls = Calls::new(routes, limits.max_waiting_calls);
+fn answering(routes: Routes, limits: &Limits, tasks: &Tasks) -> Answering {
+    let calls = Calls::new(routes, limits, tasks.tracker.clone());
     let call = service_fn(move |request| calls.clone().answer(request));
     let web = tonic_web::GrpcWebLayer::new().layer(call);
     BoxCloneSyncService::new(origin::only_local_pages(web))
 }
 
-fn http_server(tasks: Tasks, limits: &Limits) -> auto::Builder<Tasks> {
-    let mut http = auto::Builder::new(tasks);
+fn http_server(calls: CallTasks, limits: &Limits) -> auto::Builder<CallTasks> {
+    let mut http = auto::Builder::new(calls);
     // Without a timer, unfinished headers would be waited for without end.
-    http.http1().timer(TokioTimer::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.handshake_deadline)
+        .max_buf_size(limits::HTTP1_BUFFER_BYTES);
     http.http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_interval(limits::KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(limits::KEEPALIVE_TIMEOUT)
         .max_concurrent_streams(limits.max_streams_per_connection)
-        .max_header_list_size(HEADER_BYTES_MAX);
+        .max_pending_accept_reset_streams(limits::PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(limits::ERROR_RESETS_MAX)
+        .max_send_buf_size(limits::SEND_BUFFER_BYTES)
+        .max_header_list_size(limits::HEADER_BYTES_MAX);
     http
 }

@@ -13,9 +13,12 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::life::Life;
 
 /// What is kept at most.
 const KEPT_BYTES: usize = 64 * 1024;
@@ -30,6 +33,7 @@ const PREFACE: &[u8] = b"PRI";
 #[derive(Debug)]
 pub(super) struct Gather<S> {
     stream: S,
+    life: Arc<Life>,
     /// Whether it speaks HTTP/2, once something was read.
     gathers: Option<bool>,
     kept: Vec<u8>,
@@ -42,9 +46,9 @@ pub(super) struct Gather<S> {
 }
 
 impl<S> Gather<S> {
-    pub(super) fn new(stream: S) -> Gather<S> {
+    pub(super) fn new(stream: S, life: Arc<Life>) -> Gather<S> {
         let (kept, written, added, asked) = (Vec::new(), 0, false, false);
-        Gather { stream, gathers: None, kept, written, added, asked }
+        Gather { stream, life, gathers: None, kept, written, added, asked }
     }
 }
 
@@ -77,6 +81,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gather<S> {
         (self.added, self.asked) = (false, false);
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.life.hear(buffer.filled().len() - before);
         if self.gathers.is_none() {
             self.gathers = Some(buffer.filled()[before..].starts_with(PREFACE));
         }
@@ -136,7 +141,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
 
@@ -207,7 +211,8 @@ mod tests {
     }
 
     fn connection(first: &'static [u8]) -> (Gather<Socket>, Arc<Turns>) {
-        (Gather::new(Socket { read: first, ..Socket::default() }), Arc::default())
+        let socket = Socket { read: first, ..Socket::default() };
+        (Gather::new(socket, Arc::default()), Arc::default())
     }
 
     #[test]
