@@ -181,7 +181,8 @@ async fn a_damaged_journal_is_refused_with_the_place() {
 async fn segments_in_another_order_are_refused() {
     let (data, expected) = written().await;
     let named = |copy: &TempDir, index: usize| segments(copy.path())[index].clone();
-    let cases: [(&str, fn(&[PathBuf])); 5] = [
+    type Change = fn(&[PathBuf]);
+    let cases: [(&str, Change); 5] = [
         ("two swapped", |files| {
             let (one, other) = (fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
             fs::write(&files[0], other).unwrap();

@@ -258,8 +258,11 @@ impl Decoder for AsTheyAre {
     }
 }
 
+/// What is given any bytes.
+pub type Target = fn(&[u8]);
+
 /// Each by its name, as its folder of seeds is called.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("cursor", cursor),
     ("resources", resources),
     ("tables", tables),
