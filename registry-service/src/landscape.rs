@@ -19,7 +19,7 @@ mod passes;
 mod reach;
 mod tables;
 
-use hansa_proto::ids::{MemberId, NetworkId};
+use hansa_proto::ids::NetworkId;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::{MembershipState, NetworkState};
 use hansa_proto::violation::Violations;
@@ -37,7 +37,7 @@ use crate::page::{Page, PageRequest};
 use crate::query::{Queries, Wait};
 use crate::view::{on_the_wire, tallies};
 use crate::{status, view};
-use co_members::AskedCompany;
+use co_members::{AskedCompany, Company};
 use overlap::AskedOverlaps;
 use passes::{Last, Place};
 use reach::AskedReach;
@@ -50,7 +50,7 @@ const NETWORKS_AT_ONCE: usize = 500;
 pub(crate) struct Landscape {
     queries: Queries,
     overlaps: Last<Option<NetworkId>>,
-    company: Last<MemberId>,
+    company: Last<Company>,
 }
 
 impl Landscape {

@@ -42,6 +42,10 @@ enum Action {
         #[arg(value_parser = values::member)]
         member: MemberId,
 
+        /// In networks that match, such as 'theme:migration'
+        #[arg(long, value_name = "FILTER", default_value = "")]
+        filter: String,
+
         #[command(flatten)]
         limit: Limit,
     },
@@ -50,6 +54,10 @@ enum Action {
         /// Members of this country; may be repeated
         #[arg(long = "country", value_name = "CODE", value_parser = values::country)]
         countries: Vec<Country>,
+
+        /// Members that match, such as 'population >= 1000000'
+        #[arg(long, value_name = "FILTER", default_value = "")]
+        filter: String,
 
         /// Fewest first: the under-connected
         #[arg(long)]
@@ -89,6 +97,10 @@ struct Overlaps {
     /// Only networks between which no relation is recorded
     #[arg(long)]
     unrelated: bool,
+
+    /// Between networks that match, such as 'theme:migration'
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    filter: String,
 
     #[command(flatten)]
     limit: Limit,
@@ -130,9 +142,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     match action.unwrap_or_else(|| Action::Tables(Tables::default())) {
         Action::Tables(asked) => tables(&client, asked).await,
         Action::Overlaps(asked) => overlaps(&client, asked).await,
-        Action::CoMembers { member, limit } => co_members(&client, &member, limit).await,
-        Action::Reach { countries, ascending, limit } => {
-            reach(&client, &countries, ascending, limit).await
+        Action::CoMembers { member, filter, limit } => {
+            co_members(&client, &member, &filter, limit).await
+        }
+        Action::Reach { countries, filter, ascending, limit } => {
+            let asked = pb::ListMemberReachRequest {
+                countries: countries.iter().map(ToString::to_string).collect(),
+                filter,
+                ascending,
+                ..Default::default()
+            };
+            reach(&client, &asked, limit).await
         }
     }
 }
@@ -181,6 +201,7 @@ async fn overlaps(client: &ClientOptions, asked: Overlaps) -> Result<()> {
             network: network.clone(),
             min_shared: asked.min_shared,
             unrelated_only: asked.unrelated,
+            filter: asked.filter.clone(),
             page_size,
             page_token,
             min_position: 0,
@@ -217,12 +238,22 @@ async fn overlaps(client: &ClientOptions, asked: Overlaps) -> Result<()> {
     finish(client, &rows)
 }
 
-async fn co_members(client: &ClientOptions, member: &MemberId, limit: Limit) -> Result<()> {
+async fn co_members(
+    client: &ClientOptions,
+    member: &MemberId,
+    filter: &str,
+    limit: Limit,
+) -> Result<()> {
     let landscape = client.registry().await?.landscape;
     let mut rows = table::new(&["member", "networks", "which"]);
     let fetch = async |page_token, page_size| {
-        let member = member.to_string();
-        let request = pb::ListCoMembersRequest { member, page_size, page_token, min_position: 0 };
+        let request = pb::ListCoMembersRequest {
+            member: member.to_string(),
+            filter: filter.to_owned(),
+            page_size,
+            page_token,
+            min_position: 0,
+        };
         let page = answer(landscape.clone().list_co_members(request).await)?;
         Ok((page.co_members, page.next_page_token))
     };
@@ -244,20 +275,13 @@ async fn co_members(client: &ClientOptions, member: &MemberId, limit: Limit) -> 
 
 async fn reach(
     client: &ClientOptions,
-    countries: &[Country],
-    ascending: bool,
+    asked: &pb::ListMemberReachRequest,
     limit: Limit,
 ) -> Result<()> {
     let landscape = client.registry().await?.landscape;
     let mut rows = table::new(&["member", "networks", "which"]);
     let fetch = async |page_token, page_size| {
-        let request = pb::ListMemberReachRequest {
-            countries: countries.iter().map(ToString::to_string).collect(),
-            ascending,
-            page_size,
-            page_token,
-            min_position: 0,
-        };
+        let request = pb::ListMemberReachRequest { page_size, page_token, ..asked.clone() };
         let page = answer(landscape.clone().list_member_reach(request).await)?;
         Ok((page.reaches, page.next_page_token))
     };

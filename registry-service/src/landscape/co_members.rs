@@ -2,6 +2,7 @@
 //! holds a count for everybody it meets, up to a limit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use hansa_proto::ids::{MemberId, NetworkId};
 use hansa_proto::limits;
@@ -12,6 +13,9 @@ use prost::Message;
 use tonic::Status;
 
 use super::passes::{Exhausted, Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
+use crate::lists::facts::{Row, Sort};
+use crate::lists::filter::Filter;
+use crate::lists::parse;
 use crate::page::{PAGE_BYTES, PageRequest};
 use crate::query::{Queries, Wait};
 use crate::view;
@@ -19,6 +23,7 @@ use crate::view;
 /// Whose company is asked for.
 pub(super) struct AskedCompany {
     member: MemberId,
+    networks: Networks,
     page: PageRequest,
     continued: Option<Place>,
 }
@@ -30,12 +35,14 @@ impl AskedCompany {
         if let Err(problem) = &member {
             violations.push("member", problem.clone());
         }
-        let list = format!("ListCoMembers {}", request.member);
+        let filter = parse::filter(&request.filter, Sort::Network, &mut violations);
+        let list = format!("ListCoMembers {} {}", request.member, request.filter);
         let (page, continued) =
             super::place(request.page_size, &request.page_token, &list, &mut violations);
         violations.finish()?;
         let member = member.expect("a name that does not parse is a violation");
-        Ok(AskedCompany { member, page, continued })
+        let networks = Networks { words: request.filter.clone(), filter: Arc::new(filter) };
+        Ok(AskedCompany { member, networks, page, continued })
     }
 
     /// The member asked about.
@@ -48,18 +55,20 @@ impl AskedCompany {
         self,
         queries: &Queries,
         wait: Wait,
-        last: &Last<MemberId>,
+        last: &Last<Company>,
     ) -> Result<(Vec<pb::CoMember>, String, u64), Status> {
-        let of = (self.member.clone(), self.continued.as_ref());
-        let pass = || Company::new(self.member.clone(), limits::CO_MEMBERS);
-        let ranking = last.get(queries, wait, of, pass, Company::rank).await?;
+        let company = (self.member.clone(), self.networks.words.clone());
+        let of = (company, self.continued.as_ref());
+        let pass = || Met::new(self.member.clone(), self.networks.clone(), limits::CO_MEMBERS);
+        let ranking = last.get(queries, wait, of, pass, Met::rank).await?;
         let met: Vec<(u64, String)> = ranking
             .behind(self.continued.as_ref())
             .take(self.page.size + 1)
             .map(|(count, id)| (count, id.to_owned()))
             .collect();
-        let member = self.member.clone();
-        let look = move |keys: &ReadView<'_>| shared_networks(keys, &member, met);
+        let (member, networks) = (self.member.clone(), self.networks.clone());
+        let look =
+            move |keys: &ReadView<'_>| shared_networks(keys, networks.of(keys, &member)?, met);
         let (met, _) = queries.read(wait, look).await?;
 
         let mut co_members = Vec::new();
@@ -79,10 +88,9 @@ impl AskedCompany {
 
 fn shared_networks(
     keys: &ReadView<'_>,
-    member: &MemberId,
+    own: BTreeSet<NetworkId>,
     met: Vec<(u64, String)>,
 ) -> Result<Vec<(String, pb::CoMember)>, ViewError> {
-    let own: BTreeSet<NetworkId> = networks_of(keys, member)?.into_iter().collect();
     let co_member = |(count, id): (u64, String)| {
         let other = MemberId::from_id(&id).map_err(ViewError::Value)?;
         let theirs = networks_of(keys, &other)?;
@@ -98,9 +106,34 @@ fn shared_networks(
     met.into_iter().map(co_member).collect()
 }
 
+/// Whose company, and in which networks, in words.
+pub(super) type Company = (MemberId, String);
+
+/// Networks in which company counts.
+#[derive(Clone)]
+struct Networks {
+    words: String,
+    filter: Arc<Filter>,
+}
+
+impl Networks {
+    /// Those of them that a member belongs to now.
+    fn of(&self, keys: &ReadView<'_>, member: &MemberId) -> Result<BTreeSet<NetworkId>, ViewError> {
+        let mut networks = BTreeSet::new();
+        for id in networks_of(keys, member)? {
+            let network = view::network(keys, &id)?;
+            if network.is_some_and(|it| self.filter.matches(Row::Network(&it))) {
+                networks.insert(id);
+            }
+        }
+        Ok(networks)
+    }
+}
+
 /// Counts whom a member meets, network by network.
-struct Company {
+struct Met {
     member: MemberId,
+    among: Networks,
     /// Networks still to be walked; absent before the first step.
     networks: Option<Vec<NetworkId>>,
     walked: Option<MembersOf>,
@@ -109,9 +142,9 @@ struct Company {
     most: usize,
 }
 
-impl Company {
-    fn new(member: MemberId, most: usize) -> Company {
-        Company { member, networks: None, walked: None, met: HashMap::new(), most }
+impl Met {
+    fn new(member: MemberId, among: Networks, most: usize) -> Met {
+        Met { member, among, networks: None, walked: None, met: HashMap::new(), most }
     }
 
     fn rank(self, position: u64) -> Ranking {
@@ -120,7 +153,7 @@ impl Company {
     }
 }
 
-impl Pass for Company {
+impl Pass for Met {
     fn exhausted(&self) -> Option<Exhausted> {
         let of = "members met in networks";
         (self.met.len() > self.most).then_some(Exhausted { limit: self.most, of })
@@ -129,7 +162,10 @@ impl Pass for Company {
     fn step(&mut self, keys: &ReadView<'_>) -> Result<bool, ViewError> {
         let networks = match &mut self.networks {
             Some(networks) => networks,
-            None => self.networks.insert(networks_of(keys, &self.member)?),
+            None => {
+                let networks = self.among.of(keys, &self.member)?;
+                self.networks.insert(networks.into_iter().collect())
+            }
         };
         let walked = match (&mut self.walked, networks.pop()) {
             (Some(walked), None) => walked,
@@ -160,7 +196,8 @@ mod tests {
     #[test]
     fn one_more_than_may_be_met_is_too_many() {
         let id = |id: &str| MemberId::from_id(id).unwrap();
-        let mut company = Company::new(id("a"), 2);
+        let all = Networks { words: String::new(), filter: Arc::new(Filter::all()) };
+        let mut company = Met::new(id("a"), all, 2);
         company.met.extend([(id("b"), 1), (id("c"), 7)]);
         assert_eq!(company.exhausted(), None);
         company.met.insert(id("d"), 1);

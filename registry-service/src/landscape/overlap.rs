@@ -16,6 +16,9 @@ use prost::Message;
 use tonic::Status;
 
 use super::passes::{self, Exhausted, Last, MembersOf, Pass, Place, Ranking, STEP, networks_of};
+use crate::lists::facts::{Row, Sort};
+use crate::lists::filter::Filter;
+use crate::lists::parse;
 use crate::page::{PAGE_BYTES, PageRequest};
 use crate::query::{Queries, Wait};
 use crate::view::{self, tallies};
@@ -28,6 +31,7 @@ pub(super) struct AskedOverlaps {
     network: Option<NetworkId>,
     min_shared: u64,
     unrelated_only: bool,
+    filter: Filter,
     page: PageRequest,
     continued: Option<Place>,
 }
@@ -50,12 +54,16 @@ impl AskedOverlaps {
             0
         });
         let unrelated_only = request.unrelated_only;
-        let list = format!("ListOverlaps {} {min_shared} {unrelated_only}", request.network);
+        let filter = parse::filter(&request.filter, Sort::Network, &mut violations);
+        let list = format!(
+            "ListOverlaps {} {min_shared} {unrelated_only} {}",
+            request.network, request.filter
+        );
         let (page, continued) =
             super::place(request.page_size, &request.page_token, &list, &mut violations);
         violations.finish()?;
         let min_shared = min_shared.max(1);
-        Ok(AskedOverlaps { network, min_shared, unrelated_only, page, continued })
+        Ok(AskedOverlaps { network, min_shared, unrelated_only, filter, page, continued })
     }
 
     /// The network asked about.
@@ -78,7 +86,9 @@ impl AskedOverlaps {
                 last.get(queries, wait, of, pass, WithOne::rank).await?
             }
         };
-        let (networks, _) = queries.read(wait, known).await?;
+        let AskedOverlaps { network, filter, .. } = self;
+        let look = move |keys: &ReadView<'_>| known(keys, network.as_ref(), &filter);
+        let (networks, _) = queries.read(wait, look).await?;
         let mut overlaps = Vec::new();
         let mut bytes = 0;
         let mut end = Vec::new();
@@ -130,11 +140,19 @@ struct Known {
 
 struct KnownNetworks(HashMap<String, Known>);
 
-/// All networks: there are few beside memberships.
-fn known(keys: &ReadView<'_>) -> Result<KnownNetworks, ViewError> {
+/// All networks that match, and the one asked about: there are few beside memberships.
+fn known(
+    keys: &ReadView<'_>,
+    asked: Option<&NetworkId>,
+    filter: &Filter,
+) -> Result<KnownNetworks, ViewError> {
     let mut networks = HashMap::new();
     super::each_network(keys, |message| {
+        let matches = filter.matches(Row::Network(&message));
         let network = view::strict_network(message)?;
+        if !matches && asked != Some(&network.id) {
+            return Ok(());
+        }
         let known = Known::of(&network, view::count(keys, &network.id)?.active);
         networks.insert(network.id.id().to_owned(), known);
         Ok(())

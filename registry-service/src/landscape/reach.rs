@@ -10,9 +10,12 @@ use hansa_proto::violation::Violations;
 use hansa_view::{Entry, Keys, ReadView, ViewError};
 use prost::Message;
 
-use super::passes::networks_of;
+use super::passes::{STEP, networks_of};
 use super::tables::Table;
 use crate::continent::Continent;
+use crate::lists::facts::{Row, Sort};
+use crate::lists::filter::Filter;
+use crate::lists::parse;
 use crate::page::{Page, PageRequest};
 use crate::view::{self, tallies};
 
@@ -35,6 +38,7 @@ const STEPS: [(u64, &str); 8] = [
 pub(super) struct AskedReach {
     countries: BTreeSet<Country>,
     ascending: bool,
+    filter: Filter,
     page: PageRequest,
 }
 
@@ -49,7 +53,8 @@ impl AskedReach {
             }
         }
         let ascending = request.ascending;
-        let list = format!("ListMemberReach {ascending} {countries:?}");
+        let filter = parse::filter(&request.filter, Sort::Member, &mut violations);
+        let list = format!("ListMemberReach {ascending} {countries:?} {}", request.filter);
         let page = PageRequest::parse(
             request.page_size,
             &request.page_token,
@@ -58,7 +63,7 @@ impl AskedReach {
             &mut violations,
         );
         violations.finish()?;
-        Ok(AskedReach { countries, ascending, page })
+        Ok(AskedReach { countries, ascending, filter, page })
     }
 
     /// A page of them.
@@ -66,7 +71,12 @@ impl AskedReach {
         &self,
         keys: &ReadView<'_>,
     ) -> Result<(Vec<pb::MemberReach>, String), ViewError> {
-        let entries = self.entries(keys)?;
+        let looks = if self.filter.is_all() { self.page.size + 1 } else { STEP };
+        let mut entries = self.entries(keys, looks)?;
+        let last = (entries.len() == looks).then(|| entries[looks - 1].0.clone());
+        if !self.filter.is_all() {
+            entries = self.matching(keys, entries)?;
+        }
         let page = Page::fill(entries, self.page.size, |key, _| {
             let networks = networks_of(keys, &member(key)?)?;
             let row = pb::MemberReach {
@@ -77,12 +87,25 @@ impl AskedReach {
             let bytes = row.encoded_len();
             Ok::<_, ViewError>((row, bytes))
         })?;
-        let token = page.more_after.map(|key| self.page.token_after(&key)).unwrap_or_default();
+        let after = page.more_after.or(last);
+        let token = after.map(|key| self.page.token_after(&key)).unwrap_or_default();
         Ok((page.items, token))
     }
 
-    /// One more index entry than fits on the page, in order.
-    fn entries(&self, keys: &ReadView<'_>) -> Result<Vec<Entry>, ViewError> {
+    /// Entries of members that match.
+    fn matching(&self, keys: &ReadView<'_>, entries: Vec<Entry>) -> Result<Vec<Entry>, ViewError> {
+        let mut matching = Vec::new();
+        for entry in entries {
+            let found = view::member(keys, &member(&entry.0)?)?;
+            if found.is_some_and(|found| self.filter.matches(Row::Member(&found))) {
+                matching.push(entry);
+            }
+        }
+        Ok(matching)
+    }
+
+    /// So many index entries behind the page before, in order.
+    fn entries(&self, keys: &ReadView<'_>, looks: usize) -> Result<Vec<Entry>, ViewError> {
         let after = self.page.after.as_deref();
         let continued = after.map(reach).transpose()?;
         let mut reaches: Vec<u64> = tallies::reaches(keys)?.iter().map(|(it, ..)| *it).collect();
@@ -99,9 +122,8 @@ impl AskedReach {
         for reach in reaches.into_iter().filter(|reach| !passed(reach)) {
             let after = if continued == Some(reach) { after } else { None };
             for prefix in self.prefixes(reach) {
-                let room = self.page.size + 1 - entries.len();
-                entries.extend(keys.scan(&prefix, after, room)?);
-                if entries.len() > self.page.size {
+                entries.extend(keys.scan(&prefix, after, looks - entries.len())?);
+                if entries.len() == looks {
                     return Ok(entries);
                 }
             }

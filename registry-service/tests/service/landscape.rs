@@ -461,6 +461,31 @@ async fn overlaps_are_what_the_sets_have_in_common() {
     let expected: Vec<_> = all.iter().filter(|it| it.shared_count >= 4).cloned().collect();
     assert_eq!(overlaps(&registry, several).await, expected);
 
+    // Between the networks that a list with the same filter has.
+    let filter = "scale = regional OR scale = national".to_owned();
+    let request = pb::ListNetworksRequest { filter: filter.clone(), ..Default::default() };
+    let listed = registry.client.clone().list_networks(request).await.unwrap().into_inner();
+    let listed: BTreeSet<String> = listed.networks.into_iter().map(|it| it.name).collect();
+    let within = |name: &String| listed.contains(name);
+    let asked = pb::ListOverlapsRequest { filter: filter.clone(), ..Default::default() };
+    let expected: Vec<_> =
+        all.iter().filter(|it| within(&it.network) && within(&it.other)).cloned().collect();
+    assert!(!expected.is_empty() && expected.len() < all.len());
+    assert_eq!(overlaps(&registry, asked).await, expected);
+    let outside = sets.keys().find(|name| !listed.contains(**name)).unwrap();
+    let asked =
+        pb::ListOverlapsRequest { network: (*outside).to_owned(), filter, ..Default::default() };
+    let found = overlaps(&registry, asked).await;
+    let meets = |it: &&String| sets[it.as_str()].intersection(&sets[outside]).next().is_some();
+    let others: BTreeSet<&String> = found.iter().map(|it| &it.other).collect();
+    assert_eq!(
+        others,
+        listed.iter().filter(|it| sets.contains_key(it.as_str())).filter(meets).collect()
+    );
+    let asked = pb::ListOverlapsRequest { filter: "nonsense = 1".into(), ..Default::default() };
+    let refused = registry.landscape.clone().list_overlaps(asked).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+
     let network = all[0].network.clone();
     let asked = pb::ListOverlapsRequest { network: network.clone(), ..Default::default() };
     let of_one = overlaps(&registry, asked).await;
@@ -516,17 +541,61 @@ async fn company_is_who_is_in_the_same_networks() {
         met_anybody += usize::from(!found.is_empty());
     }
     assert!(met_anybody > 20);
+    // In networks that match: the same member, asked for one sort after the other.
+    let reach = |member: &&String| sets.values().filter(|it| it.contains(member.as_str())).count();
+    let member = held.members.keys().max_by_key(reach).unwrap();
+    let mut found = 0;
+    for filter in ["scale = regional", "NOT scale = regional", ""] {
+        let matching: BTreeSet<String> = {
+            let request = pb::ListNetworksRequest { filter: filter.into(), ..Default::default() };
+            let page = registry.client.clone().list_networks(request).await.unwrap().into_inner();
+            page.networks.into_iter().map(|it| it.name).collect()
+        };
+        let mut expected: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (network, members) in sets.iter().filter(|(it, _)| matching.contains(**it)) {
+            if members.contains(member.as_str()) {
+                for other in members.iter().filter(|other| *other != member) {
+                    expected.entry(other).or_default().insert(network);
+                }
+            }
+        }
+        let request = pb::ListCoMembersRequest {
+            member: member.clone(),
+            filter: filter.into(),
+            page_size: 1_000,
+            ..Default::default()
+        };
+        let page = registry.landscape.clone().list_co_members(request).await.unwrap().into_inner();
+        let met: BTreeMap<&str, BTreeSet<&str>> = page
+            .co_members
+            .iter()
+            .map(|it| (it.member.as_str(), it.shared_networks.iter().map(String::as_str).collect()))
+            .collect();
+        assert_eq!(met, expected, "{filter}");
+        found += met.len();
+    }
+    assert!(found > 20, "{found}");
     let nobody = pb::ListCoMembersRequest { member: "members/nobody".into(), ..Default::default() };
     let refused = registry.landscape.clone().list_co_members(nobody).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::NotFound);
 }
 
 async fn reaches(registry: &Registry, countries: &[&str], ascending: bool) -> Vec<(String, usize)> {
+    reaches_of(registry, countries, "", ascending).await
+}
+
+async fn reaches_of(
+    registry: &Registry,
+    countries: &[&str],
+    filter: &str,
+    ascending: bool,
+) -> Vec<(String, usize)> {
     let mut reaches = Vec::new();
     let mut token = String::new();
     loop {
         let request = pb::ListMemberReachRequest {
             countries: countries.iter().map(ToString::to_string).collect(),
+            filter: filter.to_owned(),
             ascending,
             page_size: 6,
             page_token: token,
@@ -566,5 +635,15 @@ async fn reach_lists_everybody_once_in_order() {
         assert_eq!((most.len(), fewest.len()), (expected.len(), expected.len()));
         assert_eq!(most.into_iter().collect::<BTreeMap<_, _>>(), expected);
         assert_eq!(fewest.into_iter().collect::<BTreeMap<_, _>>(), expected);
+    }
+    for ascending in [false, true] {
+        let filtered = reaches_of(&registry, &[], "country = ES OR country = FR", ascending).await;
+        assert_eq!(filtered.len(), reaches(&registry, &["ES", "FR"], ascending).await.len());
+        let all = reaches(&registry, &[], ascending).await;
+        let within = |(member, _): &(String, usize)| {
+            ["ES", "FR"].contains(&held.members[member].country.as_str())
+        };
+        assert_eq!(filtered, all.into_iter().filter(within).collect::<Vec<_>>());
+        assert!(reaches_of(&registry, &["JP"], "country = ES", ascending).await.is_empty());
     }
 }

@@ -298,6 +298,9 @@ fn statistics(desk: &Desk) {
     assert_eq!(with_c40["shared_members"], json!(["members/es-barcelona"]));
     let none = ["landscape", "overlaps", "--min-shared", "100", "--unrelated"];
     assert!(desk.up.json(&none).is_empty());
+    let among = |filter| desk.up.json(&["landscape", "overlaps", "eurocities", "--filter", filter]);
+    assert!(among("theme : climate").iter().any(|it| it["other"] == "networks/c40"));
+    assert!(among("NOT id = c40").iter().all(|it| it["other"] != "networks/c40"));
     let met = desk.up.json(&["landscape", "co-members", "es-barcelona"]);
     assert_eq!(
         (&met[0]["member"], &met[0]["shared_count"]),
@@ -305,6 +308,10 @@ fn statistics(desk: &Desk) {
     );
     let reach = desk.up.json(&["landscape", "reach", "--country", "ES", "--limit", "2"]);
     assert_eq!((reach.len(), &reach[0]["member"]), (2, &json!("members/es-madrid")));
+    let nobody = ["landscape", "co-members", "es-barcelona", "--filter", "NOT state : *"];
+    assert!(desk.up.json(&nobody).is_empty());
+    let spanish = desk.up.json(&["landscape", "reach", "--filter", "country = ES", "--limit", "2"]);
+    assert_eq!(spanish, reach);
     let least = desk.up.json(&["landscape", "reach", "--ascending", "--limit", "1"]);
     assert_eq!(least[0]["network_count"], 0);
     assert!(desk.up.fails(1, &["landscape", "co-members", "nobody"]).contains("NOT_FOUND"));
