@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hansa_journal::limits::COMMIT_BYTES;
-use hansa_journal::{Chain, Commit, Decision, Erasure, Fault, JournalId, Machine, Position, Refused, Slot};
+use hansa_journal::{
+    Chain, Commit, Decision, Erasure, Fault, JournalId, Machine, Position, Refused, Slot,
+};
 use hansa_proto::ids::RequestId;
 use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
@@ -363,7 +365,10 @@ impl Caller {
 /// A commit of the registry holds what is; what was before may be larger than all of it, when a thousand
 /// networks lose all their themes at once.
 fn leave_out_former_themes(events: &mut [pb::Event]) {
-    tracing::warn!(events = events.len(), "events of a large commit are told without former themes");
+    tracing::warn!(
+        events = events.len(),
+        "events of a large commit are told without former themes"
+    );
     for former in events.iter_mut().filter_map(|event| event.former.as_mut()) {
         former.themes.clear();
     }
@@ -395,8 +400,8 @@ fn view_fault(error: ViewError, doing: &str) -> Fault {
 mod contents;
 mod keeping;
 
-pub(crate) use contents::ReadCommit;
 use contents::Contents;
+pub(crate) use contents::ReadCommit;
 
 #[cfg(test)]
 mod large;

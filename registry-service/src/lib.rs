@@ -162,10 +162,7 @@ pub async fn run_on(
 }
 
 /// Opens the journal, and the view over it. Blocking.
-fn open(
-    disk: Arc<dyn Disk>,
-    config: &Config,
-) -> Result<(Arc<dyn Journal>, Arc<View>), RunError> {
+fn open(disk: Arc<dyn Disk>, config: &Config) -> Result<(Arc<dyn Journal>, Arc<View>), RunError> {
     let options = SegmentOptions { segment_bytes: config.segment_bytes };
     let journal = SegmentJournal::open_on(disk, &config.data.join("journal"), options)
         .map_err(RunError::Journal)?;

@@ -16,12 +16,12 @@ use hansa_proto::feed::{Cursor, Filter, Statement};
 use hansa_proto::pb;
 use hansa_proto::registry::{Member, Network, Term};
 use hansa_proto::violation::Violations;
+use http::uri::PathAndQuery;
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use tokio::runtime::Runtime;
 use tonic::Code;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::World;
@@ -50,7 +50,11 @@ pub fn resources(bytes: &[u8]) {
             if let Some(once) = parse(message) {
                 let sent: fn(&$strict) -> $wire = $to_pb;
                 let twice = parse(sent(&once));
-                assert_eq!(twice.as_ref(), Some(&once), "not accepted, or changed, the second time");
+                assert_eq!(
+                    twice.as_ref(),
+                    Some(&once),
+                    "not accepted, or changed, the second time"
+                );
             }
         }};
     }
@@ -121,7 +125,11 @@ pub fn journal(bytes: &[u8]) {
         match how % 4 {
             0 => content.truncate(at),
             1 => content.insert(at, byte),
-            _ => content.iter_mut().skip(at).take(usize::from(how / 4) + 1).for_each(|it| *it ^= byte),
+            _ => content
+                .iter_mut()
+                .skip(at)
+                .take(usize::from(how / 4) + 1)
+                .for_each(|it| *it ^= byte),
         }
     }
     for (name, content) in &files {
@@ -172,7 +180,8 @@ async fn services() -> Services {
 fn method(bytes: &[u8]) -> Option<(&'static str, &[u8])> {
     let methods = &SERVICES.methods;
     let line = bytes.split(|byte| *byte == b'\n').next()?;
-    let named = methods.iter().find(|path| path.rsplit('/').next().map(str::as_bytes) == Some(line));
+    let named =
+        methods.iter().find(|path| path.rsplit('/').next().map(str::as_bytes) == Some(line));
     if let Some(path) = named {
         return Some((path, bytes.get(line.len() + 1..).unwrap_or_default()));
     }

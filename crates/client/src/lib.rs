@@ -20,6 +20,6 @@ pub use connect::{ConnectError, Feed, Registry};
 pub use error::{CallError, CallFailure, FieldProblem, RuleProblem};
 pub use mirror::{Mirror, MirrorReader, MirrorRefused, Present, Size};
 pub use subscription::{
-    Backoff, CommitError, Commits, Gap, GapCause, Interruption, Item, OnExpired, Start, Subscription,
-    SubscriptionBuilder, SubscriptionError, TokenFor, Tokens,
+    Backoff, CommitError, Commits, Gap, GapCause, Interruption, Item, OnExpired, Start,
+    Subscription, SubscriptionBuilder, SubscriptionError, TokenFor, Tokens,
 };

@@ -4,7 +4,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hansa_chassis::config::LogOptions;
 
-use crate::{backup, browse, export, import, journal, landscape, matching, subscriptions, tail, up, write};
+use crate::{
+    backup, browse, export, import, journal, landscape, matching, subscriptions, tail, up, write,
+};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -130,8 +130,12 @@ async fn start(
         .with_context(|| format!("cannot make the directory {}", data.display()))?;
     let registry = bind(arguments.registry_listen, "--registry-listen").await?;
     let mut feed = bind(arguments.feed_listen, "--feed-listen").await?;
-    let mut endpoints =
-        Endpoints { registry: url(&registry)?, feed: url(&feed)?, behind: url(&feed)?, chaos: None };
+    let mut endpoints = Endpoints {
+        registry: url(&registry)?,
+        feed: url(&feed)?,
+        behind: url(&feed)?,
+        chaos: None,
+    };
     let mut front = None;
     if arguments.chaos.is_asked_for() {
         let control = bind(arguments.chaos.control(), "--chaos-listen").await?;

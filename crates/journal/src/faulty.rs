@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Chain, Commit, Draft, EraseError, Erasure, Journal, JournalId, Lineage, Position, ReadError, ReadLimit,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Journal, JournalId, Lineage, Position,
+    ReadError, ReadLimit,
 };
 
 /// What one append does instead of its work.

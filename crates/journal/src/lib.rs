@@ -33,10 +33,10 @@
 //! | `faulty.rs` | (test-util) a journal that fails, stalls or loses its reply on demand |
 
 mod commit;
-mod erasure;
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
 pub mod disk;
+mod erasure;
 #[cfg(any(test, feature = "test-util"))]
 pub mod faulty;
 mod frames;

@@ -44,8 +44,8 @@ pub use walk::Damage;
 use crate::disk::{Disk, DiskFile, DiskLock, RealDisk};
 use crate::limits::{BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
 use crate::{
-    AppendError, Chain, Commit, Draft, EraseError, Erasure, Framing, Journal, JournalId, Lineage, Position, ReadError, ReadLimit,
-    Run,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Framing, Journal, JournalId, Lineage,
+    Position, ReadError, ReadLimit, Run,
 };
 use directory::SegmentFile;
 use highwater::Highwater;
@@ -304,7 +304,11 @@ impl Journal for SegmentJournal {
         self.erase_all(&erasures)
     }
 
-    async fn read_at(&self, positions: &[Position], bytes: usize) -> Result<Vec<Commit>, ReadError> {
+    async fn read_at(
+        &self,
+        positions: &[Position],
+        bytes: usize,
+    ) -> Result<Vec<Commit>, ReadError> {
         let (state, positions) = (self.state.clone(), positions.to_vec());
         tokio::task::spawn_blocking(move || runs::read_at(&state, &positions, bytes))
             .await

@@ -198,7 +198,9 @@ fn every_kind_is_written_as_it_always_was() {
 /// A commit holds what is to stand in its place, however little it says and whenever that is.
 #[test]
 fn what_remains_of_a_commit_fits_in_its_place() {
-    for title in ["T", "A title that is longer than all that is added to it, so that no room is needed"] {
+    for title in
+        ["T", "A title that is longer than all that is added to it, so that no room is needed"]
+    {
         let mut events = commit_of(EventKind::StatementCorrected).0;
         events.extend(commit_of(EventKind::StatementSigned).0);
         events.extend(commit_of(EventKind::StatementPublished).0);
@@ -221,7 +223,10 @@ fn what_remains_of_a_commit_fits_in_its_place() {
         assert_eq!(erase(&mut decoded, |_| Ok::<_, Infallible>(u64::MAX)), Ok(false), "once");
         let left = erasure(identity(), SLOT.position, decoded);
         assert!(left.size() + ERASURE_BYTES <= draft.size());
-        assert!(!left.body.windows(title.len()).any(|window| window == title.as_bytes()) || title == "T");
+        assert!(
+            !left.body.windows(title.len()).any(|window| window == title.as_bytes())
+                || title == "T"
+        );
         let commit = Commit { meta: left.meta, body: left.body, ..commit };
         let decoded = decode(&commit).unwrap();
         assert_eq!(decoded.meta.answered, meta().answered, "the request is still answered");

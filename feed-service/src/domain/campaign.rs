@@ -15,7 +15,9 @@ use hansa_proto::limits;
 
 use super::rules::{Checks, check_etag};
 use super::statement::{recorded, with_acting};
-use super::{Body, Decided, Former, Joining, NewEvent, Rejection, Rule, State, Undecided, Unreadable};
+use super::{
+    Body, Decided, Former, Joining, NewEvent, Rejection, Rule, State, Undecided, Unreadable,
+};
 
 const KIND: &str = "hansa.feed.v1.Campaign";
 

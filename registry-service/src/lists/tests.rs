@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use hansa_journal::{Chain, JournalId};
 use hansa_proto::country::Country;
-use hansa_proto::registry::{
-    Member, MemberKind, Membership, MembershipState, Population, Term,
-};
+use hansa_proto::registry::{Member, MemberKind, Membership, MembershipState, Population, Term};
 use hansa_view::{Staging, View};
 use proptest::prelude::*;
 
@@ -204,10 +202,7 @@ impl World {
         network.recorded.created_position = 1;
         network.recorded.updated_position = 1;
         let id = network.id.clone();
-        fold(
-            &mut staging,
-            domain::Resource::Network(Box::new(network)),
-        );
+        fold(&mut staging, domain::Resource::Network(Box::new(network)));
         let mut world = World { view, staging, models: vec![Model::new()], network: id };
         world.settle();
         world

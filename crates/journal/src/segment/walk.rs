@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::directory::SegmentFile;
 use super::record::Record;
 use super::scan::Scanner;
-use crate::disk::DiskFile;
 use crate::commit::Hashes;
+use crate::disk::DiskFile;
 use crate::{Chain, Commit, Position, ReadError};
 
 /// A position and the chain value there.
