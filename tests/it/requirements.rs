@@ -14,6 +14,7 @@ mod campaigns;
 mod cooperation;
 mod fronts;
 mod members;
+mod named_systems;
 mod networks;
 
 /// A front, with the rest as in an open network.

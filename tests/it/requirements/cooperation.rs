@@ -22,6 +22,8 @@ async fn requirement_22_donors_recipients_amounts_partners() {
     let quelimane = real.membership("milan-quelimane-1", "mz-quelimane").await;
     assert_eq!(roles(&milan), [RoleKind::Donor]);
     assert_eq!(roles(&quelimane), [RoleKind::Recipient]);
+    let twinned = real.membership("montreuil-yelimane", "ml-cercle-de-yelimane").await;
+    assert_eq!(roles(&twinned), [RoleKind::Partner]);
     let behind: Vec<&str> = project
         .contributions
         .iter()

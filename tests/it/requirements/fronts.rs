@@ -1,6 +1,7 @@
 //! Fronts: temporary, of two kinds, without a claim to represent anybody.
 
 use hansa_proto::pb::common::v1::{FrontType, Target, TargetKind};
+use hansa_proto::pb::feed::v1::event::Body;
 use hansa_proto::pb::feed::v1::{CampaignKind, EventKind};
 use hansa_proto::pb::registry::v1::{
     ChangeMembershipRequest, EndNetworkRequest, EndReason, GetMembershipRequest,
@@ -116,6 +117,9 @@ async fn requirement_05_supporters_that_are_not_members() {
     let request = ListMembersRequest { filter: "\"The Shift\"".to_owned(), ..Default::default() };
     let members = real.clients().registry().list_members(request).await.unwrap().into_inner();
     assert!(members.members.is_empty(), "a supporter is no member: {members:?}");
+    let charter = real.statement("palermo-charter-2015").await;
+    assert_eq!(charter.supporters, ["civil-society organisations"]);
+    assert_eq!(charter.signature_count, 1, "and no signatory");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,6 +142,10 @@ async fn requirement_06_targets_are_states_international_bodies_and_networks() {
     let published = world.statements().publish_statement(publish).await.unwrap().into_inner();
     let published = published.statement.unwrap();
     assert_eq!(published.further_targets[0].kind(), TargetKind::Network);
+    assert_eq!(kind(&published.target), TargetKind::NationalGovernment);
+    let told = told(&world, EventKind::StatementPublished).await;
+    let Some(Body::StatementBody(told)) = &told[0].body else { panic!("{told:?}") };
+    assert_eq!(told.further_targets, published.further_targets, "whom it is aimed at is told");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,4 +157,9 @@ async fn requirement_29_counter_movements_are_told_neutrally() {
     let campaign = real.campaign("refugee-ma-ville").await;
     assert_eq!(campaign.kind(), CampaignKind::CounterCampaign);
     assert_eq!(campaign.network, network.name);
+    // What is asked of any other: a demand, whom it is aimed at, an end, and who says so.
+    assert_eq!(campaign.demands, ["no resettlement of refugees"]);
+    assert_eq!(campaign.target.unwrap().kind(), TargetKind::NationalGovernment);
+    assert!(campaign.sources[0].citation.contains("Lacroix"));
+    assert_eq!((network.state(), network.founded), (NetworkState::Ended, make::date(&[2015])));
 }

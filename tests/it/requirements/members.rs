@@ -2,9 +2,9 @@
 
 use hansa_proto::pb::common::v1::TargetKind;
 use hansa_proto::pb::registry::v1::{
-    Admission, ClassRule, CreateMemberRequest, Eligibility, GetNetworkRequest, JoinNetworkRequest,
-    ListMembersRequest, MemberKind, MemberState, MembershipClass, MembershipState, Population,
-    RetireMemberRequest,
+    Admission, ClassRule, CreateMemberRequest, Eligibility, EndReason, GetMembershipRequest,
+    GetNetworkRequest, JoinNetworkRequest, ListMembersRequest, MemberKind, MemberState,
+    MembershipClass, MembershipState, Population, RetireMemberRequest,
 };
 use hansa_tests::refusal::refusal;
 use hansa_tests::{World, make};
@@ -127,6 +127,8 @@ async fn requirement_13_local_governments_and_civil_society_together() {
     member(&world, "dayton", MemberKind::Municipality).await;
     member(&world, "volunteers", MemberKind::CivilSociety).await;
     member(&world, "university", MemberKind::Academic).await;
+    let unhcr = member(&world, "unhcr", MemberKind::InternationalOrganisation).await;
+    assert_eq!(unhcr.kind(), MemberKind::InternationalOrganisation);
     for id in ["dayton", "volunteers"] {
         world.registry().join_network(make::join("welcoming", id)).await.unwrap();
     }
@@ -175,6 +177,11 @@ async fn requirement_30_successor_authorities() {
     assert_eq!((retired.state(), retired.retired), (MemberState::Retired, make::date(&[2018, 1])));
     let join = world.registry().join_network(make::join("uclg-africa", "cun")).await;
     assert!(refusal(join).about.contains("MEMBER_RETIRED"));
+    let name = make::membership_name("uclg-africa", "cun");
+    let request = GetMembershipRequest { name, ..Default::default() };
+    let held = world.registry().get_membership(request).await.unwrap().into_inner();
+    let term = &held.membership.unwrap().terms[0];
+    assert_eq!((term.state(), term.end_reason()), (MembershipState::Ended, EndReason::Left));
     world.registry().join_network(make::join("uclg-africa", "nouakchott-region")).await.unwrap();
 }
 

@@ -3,8 +3,9 @@
 use hansa_proto::pb::common::v1::reading::Value;
 use hansa_proto::pb::common::v1::{Name, NameKind};
 use hansa_proto::pb::registry::v1::{
-    ListMemberCountsRequest, ListMemberReachRequest, ListNetworksRequest, ListOverlapsRequest,
-    Network, NetworkKind, NetworkState, Origin, RelationKind, Scale, UpdateNetworkRequest,
+    ListCoMembersRequest, ListMemberCountsRequest, ListMemberReachRequest, ListMembersRequest,
+    ListMembershipsRequest, ListNetworksRequest, ListOverlapsRequest, Network, NetworkKind,
+    NetworkState, Origin, RelationKind, Scale, UpdateNetworkRequest,
 };
 use hansa_tests::{World, make};
 use prost_types::FieldMask;
@@ -30,6 +31,32 @@ async fn requirement_09_overlapping_mandates_are_mapped() {
         assert_eq!(overlap.shared_members.len() as i64, overlap.shared_count);
     }
     assert!(overlaps.is_sorted_by(|one, next| one.shared_count >= next.shared_count));
+
+    // On which theme, and who of them meets whom there.
+    let filter = "theme : climate".to_owned();
+    let request = ListOverlapsRequest {
+        network: make::network_name("c40"),
+        filter: filter.clone(),
+        ..Default::default()
+    };
+    let on_climate = real.clients().landscape().list_overlaps(request).await.unwrap().into_inner();
+    assert!(!on_climate.overlaps.is_empty());
+    for overlap in &on_climate.overlaps {
+        let other = real.network(overlap.other.trim_start_matches("networks/")).await;
+        assert!(other.themes.iter().any(|theme| theme.to_lowercase().contains("climate")));
+    }
+    let chicago = make::network_name("chicago-charter");
+    let with = on_climate.overlaps.iter().find(|overlap| overlap.other == chicago).unwrap();
+    assert_eq!(with.shared_themes, ["climate"]);
+    let request = ListCoMembersRequest {
+        member: make::member_name("fr-paris"),
+        filter,
+        ..Default::default()
+    };
+    let met = real.clients().landscape().list_co_members(request).await.unwrap().into_inner();
+    let paris = make::member_name("fr-paris");
+    let with_paris = met.co_members.iter().find(|met| met.shared_networks.contains(&chicago));
+    assert!(with_paris.is_some_and(|met| met.member != paris && met.shared_count > 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,6 +75,8 @@ async fn requirement_15_networks_of_networks() {
     let merged = real.network("aula").await;
     assert_eq!(merged.state(), NetworkState::Merged);
     assert!(related(&merged, RelationKind::MergedInto, "uclg-africa"));
+    assert_eq!(commission.kind(), NetworkKind::WorkingBody);
+    assert_eq!(real.network("iccar-us").await.kind(), NetworkKind::Branch);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,6 +138,20 @@ async fn requirement_20_provenance_and_incomplete_inventories() {
     let networks = real.clients().registry().list_networks(request).await.unwrap().into_inner();
     assert!(networks.networks.len() > 123);
     assert!(networks.networks.iter().all(|network| !network.sources.is_empty()));
+    let request = ListMembersRequest { page_size: 1000, ..Default::default() };
+    let members = real.clients().registry().list_members(request).await.unwrap().into_inner();
+    assert!(members.members.iter().all(|member| !member.sources.is_empty()));
+    let request = ListMembershipsRequest {
+        network: make::network_name("c40"),
+        page_size: 1000,
+        ..Default::default()
+    };
+    let held = real.clients().registry().list_memberships(request).await.unwrap().into_inner();
+    let mut terms = held.memberships.iter().flat_map(|membership| &membership.terms);
+    assert!(terms.all(|term| !term.sources.is_empty()));
+    let icorn = real.network("icorn").await;
+    let others = icorn.readings.iter().filter(|reading| reading.field == "founded");
+    assert_eq!(others.count(), 2, "what other sources say of its founding stands beside it");
     let request = ListMemberCountsRequest { page_size: 1000, ..Default::default() };
     let counts = real.clients().landscape().list_member_counts(request).await.unwrap();
     let aimf = counts.into_inner().counts.into_iter().find(|it| it.network.ends_with("/aimf"));
