@@ -31,6 +31,33 @@ async fn seeds_keep_every_guarantee() {
     assert_eq!(fired.len(), 9, "some faults never came: {fired:?}");
 }
 
+/// Links between registry, feed and subscribers are cut and held up, services end meanwhile; when the links
+/// are whole again everybody is told everything, and the same seed tells the same story.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_and_delays_lose_nothing() {
+    let mut fired: BTreeMap<Fault, usize> = BTreeMap::new();
+    let mut stories: BTreeMap<u64, Vec<Vec<String>>> = BTreeMap::new();
+    for seed in [31, 32, 31] {
+        println!("seed {seed}");
+        let report = Box::pin(run(&Plan::with_partitions(seed, 150))).await;
+        println!("{:?} {:?} {:?}", report.commands, report.fired, report.looked_at);
+        stories.entry(seed).or_default().push(report.same);
+        for (fault, count) in report.fired {
+            *fired.entry(fault).or_default() += count;
+        }
+    }
+    let links = [
+        Fault::RegistryParted,
+        Fault::RegistryDelayed,
+        Fault::ClientsParted,
+        Fault::ClientsDelayed,
+    ];
+    assert!(links.iter().all(|fault| fired.contains_key(fault)), "some never came: {fired:?}");
+    let told = &stories[&31];
+    assert!(told[0].len() > 200, "hardly anything happened: {}", told[0].len());
+    assert_eq!(told[0], told[1]);
+}
+
 /// The story does not depend on how long anything takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seed_tells_the_same_story_again() {

@@ -38,6 +38,7 @@
 //! | `on_disk.rs` | one service over a disk that fails |
 //! | `plug.rs` | connections that are cut, or held still |
 //! | `processes.rs` | the pair as a process of its own, with the real binary |
+//! | `strangers.rs` | load, and strangers that mean no good |
 //! | `refusal.rs` | what a status says, for assertions |
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
 
@@ -45,8 +46,8 @@ pub mod chaos;
 pub mod checker;
 pub mod crash;
 pub mod events;
-pub mod fuzz;
 pub mod fixture;
+pub mod fuzz;
 pub mod history;
 pub mod killing;
 pub mod make;
@@ -57,6 +58,7 @@ pub mod plug;
 pub mod processes;
 pub mod refusal;
 pub mod run;
+pub mod strangers;
 mod world;
 
-pub use world::{Clients, World};
+pub use world::{Clients, Links, World};

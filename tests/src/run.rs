@@ -25,5 +25,5 @@ mod subscriber;
 
 pub use drive::{Report, run};
 pub use faults::{Fault, Ledger};
-pub use plan::{From, Plan, Plug, Step, Way};
+pub use plan::{Apart, From, Link, Plan, Plug, Step, Way};
 pub use same::same_in_every_run;

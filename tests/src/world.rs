@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::history::{Kept, RecordedClients};
+use crate::plug::Plug;
 
 /// Nothing here takes this long; a test that waits longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,8 +32,17 @@ pub struct World {
     feed: Service,
     directory: TempDir,
     recording: Option<Kept>,
+    links: Option<Links>,
     /// Whether a test has damaged a journal itself.
     damaged: bool,
+}
+
+/// What can be cut or held up between those who talk to each other.
+pub struct Links {
+    /// Between the feed and the registry it follows.
+    pub registry: Plug,
+    /// Between subscribers and the feed.
+    pub feed: Plug,
 }
 
 /// One of the two: where it listens and, while it runs, how to stop it.
@@ -59,7 +69,8 @@ impl World {
     pub async fn start_registry_only() -> World {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (registry, feed) = (Service::placed().await, Service::placed().await);
-        let mut world = World { registry, feed, directory, recording: None, damaged: false };
+        let (recording, links, damaged) = (None, None, false);
+        let mut world = World { registry, feed, directory, recording, links, damaged };
         world.start_registry().await;
         world
     }
@@ -69,6 +80,35 @@ impl World {
         let mut world = World::start().await;
         world.recording = Some(Kept::begin(run, of));
         world
+    }
+
+    /// The same, with links that can be cut: the feed follows the registry through one, and clients of
+    /// [`World::recorded_afar`] reach the feed through the other.
+    pub async fn start_recorded_with_links(run: &str, of: &str) -> World {
+        let mut world = World::start_registry_only().await;
+        let registry = Plug::before(&world.registry_url()).await;
+        let feed = Plug::before(&world.feed_url()).await;
+        world.links = Some(Links { registry, feed });
+        world.start_feed().await;
+        world.recording = Some(Kept::begin(run, of));
+        world
+    }
+
+    /// What can be cut in a world that was started with links.
+    pub fn links(&self) -> &Links {
+        self.links.as_ref().expect("it was started with links")
+    }
+
+    /// Notes in the history that something was done.
+    pub fn note(&self, deed: &str) {
+        self.done(deed);
+    }
+
+    /// Clients whose calls are recorded, and who reach the feed through its link, if there is one.
+    pub fn recorded_afar(&self, actor: &str) -> RecordedClients {
+        let feed = self.links.as_ref().map_or_else(|| self.feed_url(), |links| links.feed.url());
+        let (registry, feed) = (channel(&self.registry_url()), channel(&feed));
+        RecordedClients::new(registry, feed, self.recording().history(), actor)
     }
 
     /// Clients whose calls are recorded as those of `actor`.
@@ -155,7 +195,9 @@ impl World {
     /// Starts the feed where it was, with what it had.
     pub async fn start_feed(&mut self) {
         self.done("start feed");
-        let config = FeedConfig::new(self.feed_data(), self.registry_url());
+        let registry = self.links.as_ref().map(|links| links.registry.url());
+        let registry = registry.unwrap_or_else(|| self.registry_url());
+        let config = FeedConfig::new(self.feed_data(), registry);
         self.feed.start(|listener, shutdown| feed_service::run(config, listener, shutdown)).await;
     }
 

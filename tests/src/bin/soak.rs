@@ -13,6 +13,11 @@ use hansa_tests::crash::{Plan, own_program, run};
 use hansa_tests::fixture;
 use hansa_tests::killing::{Death, KillingDisk};
 use hansa_tests::run as random;
+use hansa_tests::strangers;
+
+// As the services have it: what they give back is looked at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -43,6 +48,21 @@ enum Command {
         /// Plans, each with the seed after the one before
         #[arg(long, default_value_t = 1)]
         plans: u64,
+        /// Cut and hold up the links between registry, feed and subscribers too
+        #[arg(long)]
+        partitions: bool,
+    },
+    /// Many subscribers, and strangers of every kind beside them, against both services as processes
+    Strangers {
+        /// Subscribers that read everything
+        #[arg(long, default_value_t = 10_000)]
+        subscriptions: usize,
+        /// Their connections
+        #[arg(long, default_value_t = 100)]
+        connections: usize,
+        /// How much of each kind of stranger
+        #[arg(long, default_value_t = 10)]
+        times: usize,
     },
     /// Write data of both services and what they answer: a fixture for a new format
     Fixture {
@@ -91,16 +111,25 @@ async fn main() {
             });
             println!("{:#?}", report.await);
         }
-        Command::Random { seed, steps, plans } => {
+        Command::Random { seed, steps, plans, partitions } => {
             let first = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
             for seed in first..first.saturating_add(plans) {
                 println!("seed {seed}, {steps} steps");
-                let report = Box::pin(random::run(&random::Plan::of(seed, steps))).await;
+                let plan = match partitions {
+                    true => random::Plan::with_partitions(seed, steps),
+                    false => random::Plan::of(seed, steps),
+                };
+                let report = Box::pin(random::run(&plan)).await;
                 println!(
                     "{:?} commands done and refused, {:?}, {:?}",
                     report.commands, report.fired, report.looked_at
                 );
             }
+        }
+        Command::Strangers { subscriptions, connections, times } => {
+            let program = std::env::current_exe().expect("this program has a path");
+            let plan = strangers::Plan { program, subscriptions, connections, times };
+            println!("{:#?}", Box::pin(strangers::run(&plan)).await);
         }
         Command::Fixture { to } => {
             let pair = fixture::Pair::over(&to).await;

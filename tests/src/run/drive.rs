@@ -1,5 +1,6 @@
 //! How the steps of a plan are done, one after the other, and what is checked after each.
 
+mod apart;
 mod end;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +84,11 @@ struct Asked {
 
 impl Driver {
     async fn new(plan: &Plan) -> Driver {
-        let world = World::start_recorded("random", &format!("seed {}", plan.seed)).await;
+        let of = format!("seed {}", plan.seed);
+        let world = match plan.partitions {
+            true => World::start_recorded_with_links("partitions", &of).await,
+            false => World::start_recorded("random", &of).await,
+        };
         let clients = world.recorded("publisher");
         let everything = Filter::default();
         let mut chronicle =
@@ -133,6 +138,7 @@ impl Driver {
                 self.ledger.fire(Fault::FeedAway);
                 self.read_chronicle().await;
             }
+            Step::Apart(apart) => self.apart(number, apart).await,
         }
     }
 
@@ -299,7 +305,7 @@ impl Driver {
 
     fn newcomer(&mut self, what: &str) -> RecordedClients {
         self.came += 1;
-        self.world.recorded(&format!("{what}-{}", self.came))
+        self.world.recorded_afar(&format!("{what}-{}", self.came))
     }
 
     async fn subscribe(&mut self, subscriber: usize, filter: &Filter, from: From) {

@@ -23,6 +23,14 @@ pub enum Fault {
     ViewDeleted,
     /// The feed is away while the registry goes on.
     FeedAway,
+    /// The feed cannot reach the registry: its connections are cut, new ones refused.
+    RegistryParted,
+    /// What the registry and the feed send each other waits on the way.
+    RegistryDelayed,
+    /// Subscribers cannot reach the feed.
+    ClientsParted,
+    /// What the feed and its subscribers send each other waits on the way.
+    ClientsDelayed,
 }
 
 /// How often each fault was planned, and how often it fired.

@@ -24,6 +24,8 @@ const LARGE_BODY: usize = 48 * 1024;
 pub struct Plan {
     /// The seed it is a function of.
     pub seed: u64,
+    /// Whether the network between those who talk is cut and held up too.
+    pub partitions: bool,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }
@@ -58,6 +60,42 @@ pub enum Step {
     FeedAway,
     /// The feed starts again.
     FeedBack,
+    /// A link is cut or held up while much goes on, and is whole again.
+    Apart(Apart),
+}
+
+/// A link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Between the feed and the registry.
+    Registry,
+    /// Between subscribers and the feed.
+    Clients,
+}
+
+/// How a link fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Apart {
+    /// Which.
+    pub link: Link,
+    /// What is sent waits, and comes in the end; otherwise connections are cut and refused.
+    pub delayed: bool,
+    /// A service that ends and starts again meanwhile.
+    pub restart: Option<Plug>,
+    /// What is asked meanwhile. The first is done for certain.
+    pub commands: Vec<Command>,
+}
+
+impl Apart {
+    /// The fault it is.
+    pub fn fault(&self) -> Fault {
+        match (self.link, self.delayed) {
+            (Link::Registry, false) => Fault::RegistryParted,
+            (Link::Registry, true) => Fault::RegistryDelayed,
+            (Link::Clients, false) => Fault::ClientsParted,
+            (Link::Clients, true) => Fault::ClientsDelayed,
+        }
+    }
 }
 
 /// Where a subscriber begins.
@@ -98,6 +136,15 @@ pub struct Plug {
 impl Plan {
     /// The plan of a seed, of about so many steps.
     pub fn of(seed: u64, steps: usize) -> Plan {
+        Plan::with(seed, steps, false)
+    }
+
+    /// The same, in which links are cut and held up too.
+    pub fn with_partitions(seed: u64, steps: usize) -> Plan {
+        Plan::with(seed, steps, true)
+    }
+
+    fn with(seed: u64, steps: usize, partitions: bool) -> Plan {
         let mut planner = Planner {
             random: StdRng::seed_from_u64(seed),
             steps: Vec::new(),
@@ -105,13 +152,15 @@ impl Plan {
             subscribed: [false; SUBSCRIBERS],
             made: [0; 3],
             pairs: Vec::new(),
+            partitions,
+            apart: 0,
         };
         planner.begin();
         while planner.steps.len() < steps {
             planner.step();
         }
         planner.finish();
-        Plan { seed, steps: planner.steps }
+        Plan { seed, partitions, steps: planner.steps }
     }
 
     /// The faults it holds.
@@ -131,6 +180,7 @@ impl Plan {
                     }
                 }
                 Step::FeedAway => ledger.plan(Fault::FeedAway),
+                Step::Apart(apart) => ledger.plan(apart.fault()),
                 _ => {}
             }
         }
@@ -148,6 +198,9 @@ struct Planner {
     made: [usize; 3],
     /// Who asked to join what, or was invited.
     pairs: Vec<(String, String)>,
+    partitions: bool,
+    /// Links that failed so far.
+    apart: usize,
 }
 
 impl Planner {
@@ -189,6 +242,9 @@ impl Planner {
                 }
                 _ => self.registry_command(),
             };
+        }
+        if self.partitions && self.below(12) == 0 {
+            return self.part();
         }
         match self.below(100) {
             0..38 => self.registry_command(),
@@ -359,6 +415,30 @@ impl Planner {
             delete_view: self.below(4) == 0,
         };
         self.steps.push(Step::Restart(plug));
+    }
+
+    /// Each way in turn, so that none is missing.
+    fn part(&mut self) {
+        self.apart += 1;
+        let link = if self.apart.is_multiple_of(2) { Link::Clients } else { Link::Registry };
+        let delayed = self.apart / 2 % 2 == 1;
+        let kill = self.below(2) == 0;
+        // A service that ends cuts its connections, so nothing would be delayed on them.
+        let restart = (!delayed && self.below(2) == 0).then(|| Plug {
+            registry: self.below(2) == 0,
+            kill,
+            delete_view: false,
+        });
+        let first = Command::CreateMember {
+            member: format!("apart-{}", self.apart),
+            country: COUNTRIES[self.below(4)].to_owned(),
+        };
+        let joins = (0..self.below(6)).map(|_| {
+            let (network, member) = self.new_pair();
+            Command::Join { network, member }
+        });
+        let commands = std::iter::once(first).chain(joins).collect();
+        self.steps.push(Step::Apart(Apart { link, delayed, restart, commands }));
     }
 
     /// The first subscriber takes everything, so that a flood concerns it.
