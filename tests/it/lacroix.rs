@@ -112,6 +112,11 @@ async fn table_1_region_and_scale() {
     assert_eq!(within(&classified, "Africa", "national"), ["erhd-uganda", "salga", "ulga"]);
     assert_eq!(within(&classified, "Oceania", "national"), ["welcoming-australia", "welcoming-nz"]);
     assert_eq!(within(&classified, "Asia", "national"), ["japan-committee"]);
+    let asia = ["clip", "iccar-asia-pacific", "mc2cm"];
+    assert_eq!(within(&classified, "Asia", "regional"), asia);
+    assert_eq!(within(&classified, "Oceania", "regional"), ["iccar-asia-pacific"]);
+    let africa = ["iccar-sub-saharan-africa", "mc2cm", "uclg-africa"];
+    assert_eq!(within(&classified, "Africa", "regional"), africa);
 }
 
 /// Table 2 names 38 examples in six cells.
@@ -161,6 +166,9 @@ async fn graph_1_activities_by_origin() {
     assert_eq!(share("guidance to local policies", "grassroots"), (3, 14));
     assert_eq!(share("charters and labels", "grassroots"), (5, 14));
     assert_eq!(share("funding", "grassroots"), (0, 14));
+    assert_eq!(share("guidance to local policies", "co-opted"), (3, 15));
+    assert_eq!(share("charters and labels", "co-opted"), (2, 15));
+    assert_eq!(share("funding", "co-opted"), (1, 15));
     assert_eq!((table.unique_total, table.summed_total, table.left_out), (29, 43, 25));
 }
 
