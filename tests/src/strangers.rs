@@ -48,8 +48,10 @@ const OTHERS: usize = 1_200;
 
 /// KiB a service may use without anybody, with what is in the caches of its allocator.
 pub const IDLE_KIB: u64 = 256 * 1024;
-/// KiB each subscriber may cost, whether it reads or not.
-pub const SUBSCRIBER_KIB: u64 = 384;
+/// KiB each subscriber may cost that reads, or waits.
+pub const SUBSCRIBER_KIB: u64 = 64;
+/// KiB each subscriber may cost that does not read: two runs, and what is buffered for its stream.
+pub const UNREAD_KIB: u64 = 384;
 /// KiB of requests on their way in.
 pub const REQUESTS_KIB: u64 = 64 * 1024;
 /// KiB that may remain when everybody has gone, beside what there was.
@@ -112,7 +114,8 @@ pub async fn run(plan: &Plan) -> Report {
     drop((sleepers, leave));
     let written = neighbours.end(&clients).await;
     let after = (back(&pair.feed, before.0).await, back(&pair.registry, before.1).await);
-    let bound = IDLE_KIB + REQUESTS_KIB + SUBSCRIBER_KIB * places as u64;
+    let subscribers = SUBSCRIBER_KIB * places as u64 + UNREAD_KIB * unread(plan) as u64;
+    let bound = IDLE_KIB + REQUESTS_KIB + subscribers;
     assert!(after.0.memory_most < bound, "the feed used {:?}, it may use {bound} KiB", after.0);
     assert!(after.1.memory_most < IDLE_KIB + REQUESTS_KIB, "the registry used {:?}", after.1);
     pair.end();
