@@ -42,6 +42,15 @@ pub use store::{Opening, ReadView, View, ViewError};
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
+/// What somebody says who is shown one entry after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Goes on.
+    More,
+    /// Wants no more, and did not want this one.
+    Enough,
+}
+
 /// Reading keys, in a view or in one with staged changes on top.
 pub trait Keys {
     /// The value of a key.

@@ -10,7 +10,7 @@ use crate::filter::Hash;
 use crate::layer::Layer;
 use crate::merge::{Cursor, LayerCursor, Merge};
 use crate::run::{Run, RunCursor};
-use crate::{Entry, ViewError};
+use crate::{Entry, Seen, ViewError};
 
 /// Everything that readers see, at one position.
 #[derive(Debug)]
@@ -57,11 +57,7 @@ impl State {
         start: Bound<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        let mut cursors = self.layers(start, Bound::Unbounded, false);
-        for run in self.runs_with(prefix) {
-            cursors.push(Cursor::Run(Box::new(RunCursor::from(tree, run.facts.id, start)?)));
-        }
-        taken(Merge::new(cursors, false), prefix, limit)
+        taken(self.from(tree, prefix, start)?, prefix, limit)
     }
 
     /// Entries that begin with `prefix`, those before `end`, descending, at most `limit`.
@@ -72,12 +68,36 @@ impl State {
         end: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
+        taken(self.before(tree, prefix, end)?, prefix, limit)
+    }
+
+    /// Everything from `start` on, ascending; beyond what begins with `prefix`, not all there is.
+    pub(crate) fn from<'s>(
+        &'s self,
+        tree: &'s Tree,
+        prefix: &[u8],
+        start: Bound<&[u8]>,
+    ) -> Result<Merge<'s>, ViewError> {
+        let mut cursors = self.layers(start, Bound::Unbounded, false);
+        for run in self.runs_with(prefix) {
+            cursors.push(Cursor::Run(Box::new(RunCursor::from(tree, run.facts.id, start)?)));
+        }
+        Ok(Merge::new(cursors, false))
+    }
+
+    /// Everything before `end`, descending; beyond what begins with `prefix`, not all there is.
+    pub(crate) fn before<'s>(
+        &'s self,
+        tree: &'s Tree,
+        prefix: &[u8],
+        end: Option<&[u8]>,
+    ) -> Result<Merge<'s>, ViewError> {
         let (from, to) = (Bound::Included(prefix), end.map_or(Bound::Unbounded, Bound::Excluded));
         let mut cursors = self.layers(from, to, true);
         for run in self.runs_with(prefix) {
             cursors.push(Cursor::Run(Box::new(RunCursor::before(tree, run.facts.id, end)?)));
         }
-        taken(Merge::new(cursors, true), prefix, limit)
+        Ok(Merge::new(cursors, true))
     }
 
     fn layers<'s>(
@@ -97,6 +117,22 @@ impl State {
         let hash = Hash::of_prefix(prefix);
         self.runs.iter().filter(move |run| hash.is_none_or(|hash| run.may_hold(hash)))
     }
+}
+
+/// Shows entries that begin with `prefix` until enough were seen; true at the end of them.
+pub(crate) fn visited(
+    mut merge: Merge<'_>,
+    prefix: &[u8],
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<Seen, ViewError>,
+) -> Result<bool, ViewError> {
+    while merge.step()? && merge.key().starts_with(prefix) {
+        if let Some(value) = merge.value()
+            && visit(merge.key(), value)? == Seen::Enough
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn taken(mut merge: Merge<'_>, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, ViewError> {

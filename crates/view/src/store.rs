@@ -19,8 +19,8 @@ use crate::keeper::{self, Bell};
 use crate::layer::{Changes, Layer};
 use crate::mark::{self, Mark};
 use crate::run::{Facts, Run};
-use crate::state::State;
-use crate::{Entry, Keys};
+use crate::state::{self, State};
+use crate::{Entry, Keys, Seen};
 
 /// sled's own key for where the runs lead to; see `mark.rs`.
 const MARK: &[u8] = b"\0runs";
@@ -417,6 +417,35 @@ impl ReadView<'_> {
         };
         self.held.watched(|| self.state.scan_back(&self.held.tree, prefix, end, limit))
     }
+
+    /// Shows the entries that begin with `prefix`, ascending, after the key `after` where one is given,
+    /// as they lie there; true when there are no more of them.
+    pub fn visit(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<Seen, ViewError>,
+    ) -> Result<bool, ViewError> {
+        self.held.watched(|| {
+            let merge = self.state.from(&self.held.tree, prefix, first(prefix, after))?;
+            state::visited(merge, prefix, &mut visit)
+        })
+    }
+
+    /// Like [`ReadView::visit`], descending, those before `before`, a key with this prefix.
+    pub fn visit_back(
+        &self,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<Seen, ViewError>,
+    ) -> Result<bool, ViewError> {
+        let past = past(prefix);
+        let end = before.or(past.as_deref());
+        self.held.watched(|| {
+            let merge = self.state.before(&self.held.tree, prefix, end)?;
+            state::visited(merge, prefix, &mut visit)
+        })
+    }
 }
 
 impl Keys for ReadView<'_> {
@@ -430,11 +459,16 @@ impl Keys for ReadView<'_> {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        let start = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
-        };
+        let start = first(prefix, after);
         self.held.watched(|| self.state.scan(&self.held.tree, prefix, start, limit))
+    }
+}
+
+/// Where keys with a prefix begin that come after another.
+fn first<'k>(prefix: &'k [u8], after: Option<&'k [u8]>) -> Bound<&'k [u8]> {
+    match after {
+        Some(after) if after >= prefix => Bound::Excluded(after),
+        _ => Bound::Included(prefix),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hansa_journal::{Chain, JournalId, Position};
 use proptest::prelude::*;
 
-use crate::{Entry, Keys, Opening, Staging, View};
+use crate::{Entry, Keys, Opening, Seen, Staging, View};
 
 const IDENTITY: JournalId = JournalId::from_bytes([1; 16]);
 const PREFIXES: [&str; 8] = ["", "a", "a/", "a/1/", "a/12/", "b/", "b/0/", "c/"];
@@ -61,6 +61,20 @@ fn entries<'m>(
     limit: usize,
 ) -> Vec<Entry> {
     found.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// What is shown before the visitor has seen enough, and whether that was all.
+fn visited(view: &View, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> (Vec<Entry>, bool) {
+    let mut seen = Vec::new();
+    let visit = |key: &[u8], value: &[u8]| match seen.len() < limit {
+        true => {
+            seen.push((key.to_vec(), value.to_vec()));
+            Ok(Seen::More)
+        }
+        false => Ok(Seen::Enough),
+    };
+    let at_end = view.read(|keys| keys.visit(prefix, from, visit)).unwrap();
+    (seen, at_end)
 }
 
 /// What is on disk at this moment is a state the view had.
@@ -122,7 +136,10 @@ proptest! {
                     let (prefix, from) = (prefix.as_bytes(), from.as_deref());
                     let after = of.clone().filter(|(key, _)| from.is_none_or(|it| key.as_slice() > it));
                     let found = view.read(|keys| keys.scan(prefix, from, limit)).unwrap();
-                    prop_assert_eq!(found, entries(after, limit));
+                    prop_assert_eq!(&found, &entries(after, limit));
+                    let (seen, at_end) = visited(&view, prefix, from, limit);
+                    prop_assert!(!at_end || seen.len() <= limit);
+                    prop_assert_eq!(seen, found);
                     let before = of.rev().filter(|(key, _)| from.is_none_or(|it| key.as_slice() < it));
                     let found = view.read(|keys| keys.scan_back(prefix, from, limit)).unwrap();
                     prop_assert_eq!(found, entries(before, limit));
