@@ -79,7 +79,7 @@ impl RegistryService for Registry {
         request: Request<pb::ListNetworksRequest>,
     ) -> Answered<pb::ListNetworksResponse> {
         let wait = Wait::until(request.get_ref().min_position, request.metadata());
-        self.networks(wait, request.into_inner()).await.map(Response::new)
+        self.networks(wait, request.into_inner()).await
     }
 
     async fn update_network(
@@ -127,7 +127,7 @@ impl RegistryService for Registry {
         request: Request<pb::ListMembersRequest>,
     ) -> Answered<pb::ListMembersResponse> {
         let wait = Wait::until(request.get_ref().min_position, request.metadata());
-        self.members(wait, request.into_inner()).await.map(Response::new)
+        self.members(wait, request.into_inner()).await
     }
 
     async fn update_member(
@@ -231,7 +231,7 @@ impl RegistryService for Registry {
         request: Request<pb::ListMembershipsRequest>,
     ) -> Answered<pb::ListMembershipsResponse> {
         let wait = Wait::until(request.get_ref().min_position, request.metadata());
-        self.memberships(wait, request.into_inner()).await.map(Response::new)
+        self.memberships(wait, request.into_inner()).await
     }
 
     type WatchChangesStream = NoMessages<pb::WatchChangesResponse>;

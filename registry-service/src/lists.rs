@@ -8,6 +8,7 @@
 //! | `lex.rs`, `parse.rs` | filters as text |
 //! | `pages.rs` | which page is asked for, and the token of the next |
 //! | `sources.rs` | who says what a resource holds |
+//! | `rows.rs` | the rows of a page as the answer holds them |
 //! | `plan.rs` | which list of the view leads to what is asked for, looking at the fewest |
 //! | `walk.rs` | walks it, for one page |
 //!
@@ -20,6 +21,7 @@ mod lex;
 pub(crate) mod pages;
 pub(crate) mod parse;
 mod plan;
+mod rows;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,7 @@ use crate::view::{self, postings};
 use facts::{Field, Row, Sort};
 use filter::Filter;
 
+pub(crate) use rows::Rows;
 pub(crate) use walk::Walk;
 
 /// Whose list it is.

@@ -101,7 +101,8 @@ pub(crate) fn undecodable(error: CodecError) -> ViewError {
 }
 
 /// A value without its format byte.
-fn content(value: &[u8]) -> Result<&[u8], ViewError> {
+/// What a value holds.
+pub(crate) fn content(value: &[u8]) -> Result<&[u8], ViewError> {
     match value.split_first() {
         Some((&FORMAT, content)) => Ok(content),
         Some((format, _)) => Err(ViewError::Value(format!("format {format} is unknown"))),

@@ -1,7 +1,7 @@
-//! Streams whose messages are ready-made: pieces of many frames each, sent as they are, past the encoder.
+//! Answers whose messages are ready-made: pieces of many frames each, sent as they are, past the encoder.
 //!
-//! A handler of a server stream answers with [`response`]: no messages, and the stream aside. [`Framed`],
-//! around the generated service, puts it in the place of the body. Path, request, limits, errors before
+//! A handler of a server stream answers with [`response`]: no messages, and the stream aside; one of a
+//! single message with [`message`]: an empty one, and its frame aside. [`Framed`], around the generated service, puts it in the place of the body. Path, request, limits, errors before
 //! the first message and headers stay those of the generated service; the trailers are made here.
 
 use std::convert::Infallible;
@@ -30,6 +30,14 @@ pub fn response<M>(
 ) -> tonic::Response<NoMessages<M>> {
     let mut response = tonic::Response::new(stream::empty());
     response.extensions_mut().insert(Aside(Arc::new(Mutex::new(Some(Box::pin(pieces))))));
+    response
+}
+
+/// The answer with this message: one whole gRPC frame, uncompressed.
+pub fn message<M: Default>(frame: Bytes) -> tonic::Response<M> {
+    let mut response = tonic::Response::new(M::default());
+    let frame = stream::once(std::future::ready(Ok(frame)));
+    response.extensions_mut().insert(Aside(Arc::new(Mutex::new(Some(Box::pin(frame))))));
     response
 }
 

@@ -1,20 +1,20 @@
 //! Reads: one resource, or a page of them, now, as recorded at a position, as it was on a day.
 
+use hansa_chassis::framed;
 use hansa_proto::date::PartialDate;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId};
 use hansa_proto::pb::common::v1 as common;
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::violation::Violations;
 use hansa_view::ReadView;
-use pb::change::Resource;
-use tonic::Status;
+use tonic::{Response, Status};
 
 use super::Registry;
 use super::write::{name, optional};
 use crate::domain::Target;
 use crate::lists::filter::Filter;
 use crate::lists::pages::{Asked, Digest, From};
-use crate::lists::{self, Order, Query, Scope, Walk, parse};
+use crate::lists::{self, Order, Query, Rows, Scope, Walk, parse};
 use crate::query::Wait;
 use crate::view::versions;
 use crate::{as_of, status};
@@ -64,7 +64,7 @@ impl Registry {
         &self,
         wait: Wait,
         request: pb::ListNetworksRequest,
-    ) -> Result<pb::ListNetworksResponse, Status> {
+    ) -> Result<Response<pb::ListNetworksResponse>, Status> {
         let digested = pb::ListNetworksRequest {
             page_size: 0,
             page_token: String::new(),
@@ -82,10 +82,10 @@ impl Registry {
         };
         let (query, page) = asked.parse(Violations::default()).map_err(status::malformed)?;
         let listed = self.list(wait, query, page, request.at_position).await?;
-        let Listed { resources, next_page_token, position } = listed;
-        let networks =
-            resources.into_iter().map(super::write::network).collect::<Result<_, _>>()?;
-        Ok(pb::ListNetworksResponse { networks, next_page_token, position })
+        let Listed { rows, next_page_token, position } = listed;
+        let networks = Vec::new();
+        let rest = pb::ListNetworksResponse { networks, next_page_token, position };
+        Ok(framed::message(rows.into_frame(&rest)))
     }
 
     pub(super) async fn member(
@@ -105,7 +105,7 @@ impl Registry {
         &self,
         wait: Wait,
         request: pb::ListMembersRequest,
-    ) -> Result<pb::ListMembersResponse, Status> {
+    ) -> Result<Response<pb::ListMembersResponse>, Status> {
         let digested = pb::ListMembersRequest {
             page_size: 0,
             page_token: String::new(),
@@ -123,9 +123,10 @@ impl Registry {
         };
         let (query, page) = asked.parse(Violations::default()).map_err(status::malformed)?;
         let listed = self.list(wait, query, page, request.at_position).await?;
-        let Listed { resources, next_page_token, position } = listed;
-        let members = resources.into_iter().map(super::write::member).collect::<Result<_, _>>()?;
-        Ok(pb::ListMembersResponse { members, next_page_token, position })
+        let Listed { rows, next_page_token, position } = listed;
+        let members = Vec::new();
+        let rest = pb::ListMembersResponse { members, next_page_token, position };
+        Ok(framed::message(rows.into_frame(&rest)))
     }
 
     pub(super) async fn membership(
@@ -150,7 +151,7 @@ impl Registry {
         &self,
         wait: Wait,
         request: pb::ListMembershipsRequest,
-    ) -> Result<pb::ListMembershipsResponse, Status> {
+    ) -> Result<Response<pb::ListMembershipsResponse>, Status> {
         let mut violations = Violations::default();
         let network = optional(&request.network, "network", NetworkId::parse, &mut violations);
         let member = optional(&request.member, "member", MemberId::parse, &mut violations);
@@ -183,13 +184,14 @@ impl Registry {
         let (query, page) = asked.parse(violations).map_err(status::malformed)?;
         if let Some((network, member)) = both {
             let id = MembershipId { network, member };
-            return self.membership_of_both(wait, query, id, request.at_position).await;
+            let answer = self.membership_of_both(wait, query, id, request.at_position).await;
+            return answer.map(Response::new);
         }
         let listed = self.list(wait, query, page, request.at_position).await?;
-        let Listed { resources, next_page_token, position } = listed;
-        let memberships =
-            resources.into_iter().map(super::write::membership).collect::<Result<_, _>>()?;
-        Ok(pb::ListMembershipsResponse { memberships, next_page_token, position })
+        let Listed { rows, next_page_token, position } = listed;
+        let memberships = Vec::new();
+        let rest = pb::ListMembershipsResponse { memberships, next_page_token, position };
+        Ok(framed::message(rows.into_frame(&rest)))
     }
 
     async fn membership_of_both(
@@ -223,19 +225,22 @@ impl Registry {
         };
         let position = self.queries.shown_at(wait, at_position).await?;
         let mut walk = Walk::new(query, position, page.size, after);
+        if walk.may_be_short() {
+            walk = self.queries.glance(wait, move |keys| walk.glance(keys)).await?;
+        }
         while !walk.is_done() {
             (walk, _) = self.queries.read(wait, move |keys| walk.step(keys)).await?;
         }
-        let (resources, after) = walk.into_page();
+        let (rows, after) = walk.into_page();
         let next = after.map(|after| page.token(&From { position, after }));
         let next_page_token = next.unwrap_or_default();
-        Ok(Listed { resources, next_page_token, position: position.get() })
+        Ok(Listed { rows, next_page_token, position: position.get() })
     }
 }
 
 /// A page of a list.
 struct Listed {
-    resources: Vec<Resource>,
+    rows: Rows,
     next_page_token: String,
     position: u64,
 }

@@ -293,19 +293,28 @@ impl World {
         while !walk.is_done() {
             walk = self.view.read(|keys| walk.step(keys)).unwrap();
         }
-        let (resources, after) = walk.into_page();
-        assert!(resources.len() <= asked.size);
-        (resources.into_iter().map(id_of).collect(), after)
+        let (rows, after) = walk.into_page();
+        let names = match asked.of_members {
+            true => answered::<pb::ListMembersResponse>(rows)
+                .members
+                .into_iter()
+                .map(|member| member.name)
+                .collect(),
+            false => answered::<pb::ListMembershipsResponse>(rows)
+                .memberships
+                .into_iter()
+                .map(|membership| membership.name)
+                .collect::<Vec<_>>(),
+        };
+        assert!(names.len() <= asked.size);
+        let id = |name: &String| name.rsplit('/').next().unwrap().to_owned();
+        (names.iter().map(id).collect(), after)
     }
 }
 
-fn id_of(resource: Resource) -> String {
-    let name = match resource {
-        Resource::Network(network) => network.name,
-        Resource::Member(member) => member.name,
-        Resource::Membership(membership) => membership.name,
-    };
-    name.rsplit('/').next().unwrap().to_owned()
+/// The response that holds these rows alone.
+fn answered<T: prost::Message + Default>(rows: Rows) -> T {
+    T::decode(&rows.into_frame(&T::default())[5..]).unwrap()
 }
 
 fn fold(staging: &mut Staging, resource: domain::Resource) {

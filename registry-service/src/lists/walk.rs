@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use hansa_journal::Position;
 use hansa_proto::pb::registry::v1 as pb;
-use hansa_view::{Entry, Keys, ReadView, ViewError};
+use hansa_view::{Entry, Keys, ReadView, Seen, ViewError};
 use pb::change::Resource;
-use prost::Message;
 
 use super::plan::{self, GATHERED, List, Source};
+use super::rows::Rows;
 use super::{Query, Scope, counted};
 use crate::page::PAGE_BYTES;
 use crate::view::{self, postings};
@@ -19,6 +19,8 @@ use crate::view::{self, postings};
 const STRETCH: usize = if cfg!(test) { 3 } else { 500 };
 /// Resources looked at after which a page ends, full or not.
 const LOOKED_AT: usize = 20 * STRETCH;
+/// Most resources of a page that is read where the call is answered.
+const FEW: usize = 100;
 
 /// A page on its way.
 #[derive(Debug)]
@@ -28,22 +30,16 @@ pub(crate) struct Walk {
     size: usize,
     source: Option<Source>,
     after: Option<Vec<u8>>,
-    bytes: usize,
     looked_at: usize,
     at_end: bool,
-    items: Vec<Resource>,
+    rows: Rows,
 }
 
 impl Walk {
     /// A page of at most `size` resources at a position, after an order key.
-    pub(crate) const fn new(
-        query: Query,
-        at: Position,
-        size: usize,
-        after: Option<Vec<u8>>,
-    ) -> Walk {
-        let (bytes, looked_at, at_end) = (0, 0, false);
-        Walk { query, at, size, source: None, after, bytes, looked_at, at_end, items: Vec::new() }
+    pub(crate) fn new(query: Query, at: Position, size: usize, after: Option<Vec<u8>>) -> Walk {
+        let (looked_at, at_end, rows) = (0, false, Rows::new());
+        Walk { query, at, size, source: None, after, looked_at, at_end, rows }
     }
 
     /// Whether the page is as it is answered.
@@ -51,14 +47,29 @@ impl Walk {
         self.at_end || self.is_full() || self.looked_at >= LOOKED_AT
     }
 
+    /// Whether it may be no more than a look at a few keys that follow one another.
+    pub(crate) fn may_be_short(&self) -> bool {
+        self.size <= FEW && self.takes_all() && self.query.order.field.is_none()
+    }
+
+    /// Takes that look, if it is no more.
+    pub(crate) fn glance(self, keys: &ReadView<'_>) -> Result<Walk, ViewError> {
+        if self.shows_as_stored(keys) { self.step(keys) } else { Ok(self) }
+    }
+
     /// The resources, and the order key after which the next page goes on, if there is one.
-    pub(crate) fn into_page(self) -> (Vec<Resource>, Option<Vec<u8>>) {
+    pub(crate) fn into_page(self) -> (Rows, Option<Vec<u8>>) {
         let after = if self.at_end { None } else { self.after };
-        (self.items, after)
+        (self.rows, after)
     }
 
     fn is_full(&self) -> bool {
-        self.items.len() >= self.size || self.bytes > PAGE_BYTES
+        self.rows.count() >= self.size || self.rows.bytes() > PAGE_BYTES
+    }
+
+    /// Whether it takes what is there whatever it holds.
+    fn takes_all(&self) -> bool {
+        self.query.filter.is_all() && self.query.as_of.is_none()
     }
 
     /// Goes on for a stretch.
@@ -68,6 +79,9 @@ impl Walk {
             None => plan::plan(keys, &self.query, self.at)?,
         };
         match &source {
+            Source::Listed(List::Stored(prefix)) if self.shows_as_stored(keys) => {
+                self.walk_stored(keys, prefix)?;
+            }
             Source::Listed(list) => self.walk_list(keys, list)?,
             Source::Gathered(ids) => self.walk_ids(keys, ids)?,
         }
@@ -75,11 +89,40 @@ impl Walk {
         Ok(self)
     }
 
+    /// Whether a list of stored resources is what is shown of them. A network is stored without the number
+    /// of its members, and a member's memberships under their networks.
+    fn shows_as_stored(&self, keys: &ReadView<'_>) -> bool {
+        let is_stored = matches!(self.query.scope, Scope::Members | Scope::OfNetwork(_));
+        is_stored && self.takes_all() && keys.applied() == self.at
+    }
+
+    /// Takes resources as they are stored.
+    fn walk_stored(&mut self, keys: &ReadView<'_>, prefix: &[u8]) -> Result<(), ViewError> {
+        let from = self.after.as_ref().map(|after| [prefix, after].concat());
+        let last = self.looked_at + STRETCH;
+        let descending = self.query.order.descending;
+        let visit = |key: &[u8], value: &[u8]| {
+            if self.is_full() || self.looked_at == last {
+                return Ok(Seen::Enough);
+            }
+            self.looked_at += 1;
+            self.rows.push_encoded(view::content(value)?);
+            let after = self.after.get_or_insert_default();
+            after.clear();
+            after.extend_from_slice(&key[prefix.len()..]);
+            Ok(Seen::More)
+        };
+        self.at_end = match descending {
+            true => keys.visit_back(prefix, from.as_deref(), visit)?,
+            false => keys.visit(prefix, from.as_deref(), visit)?,
+        };
+        Ok(())
+    }
+
     fn walk_list(&mut self, keys: &ReadView<'_>, list: &List) -> Result<(), ViewError> {
         // One more than the page takes tells whether there is a next page.
-        let missing = self.size - self.items.len() + 1;
-        let takes_all =
-            self.query.filter.is_all() && self.query.as_of.is_none() && keys.applied() == self.at;
+        let missing = self.size - self.rows.count() + 1;
+        let takes_all = self.takes_all() && keys.applied() == self.at;
         let limit = if takes_all { missing.min(STRETCH) } else { STRETCH };
         let stretch = self.stretch(keys, list, limit)?;
         self.looked_at += limit;
@@ -92,26 +135,14 @@ impl Walk {
             if self.is_full() || self.looked_at > enough {
                 return Ok(());
             }
-            match takes_all && is_resource {
-                true => self.take_as_it_is(&value)?,
-                false => {
-                    let id = plan::id_text(key.get(skipped..).unwrap_or_default())?;
-                    self.take(keys, id, is_resource.then_some(&value), &key)?;
-                }
-            }
+            let id = plan::id_text(key.get(skipped..).unwrap_or_default())?;
+            self.take(keys, id, is_resource.then_some(&value), &key)?;
             self.after = Some(key);
         }
         match stretch.reaches {
             Some(last) => self.after = Some(last),
             None => self.at_end = true,
         }
-        Ok(())
-    }
-
-    /// Takes a membership that is asked for whatever it holds.
-    fn take_as_it_is(&mut self, value: &[u8]) -> Result<(), ViewError> {
-        self.bytes += value.len();
-        self.items.push(Resource::Membership(view::message(value)?));
         Ok(())
     }
 
@@ -129,16 +160,15 @@ impl Walk {
             // It stands, or stood, at more than one place.
             return Ok(());
         }
-        let resource = match found.resource {
+        match found.resource {
             Resource::Network(network) => {
                 let (network, looked_at) = counted(keys, network, self.at, self.query.as_of)?;
                 self.looked_at += looked_at;
-                Resource::Network(network)
+                self.rows.push(&network);
             }
-            other => other,
-        };
-        self.bytes += encoded_bytes(&resource);
-        self.items.push(resource);
+            Resource::Member(member) => self.rows.push(&member),
+            Resource::Membership(membership) => self.rows.push(&membership),
+        }
         Ok(())
     }
 
@@ -155,7 +185,7 @@ impl Walk {
         self.looked_at += ids.len().min(GATHERED);
         found.sort_by(|(one, _), (other, _)| self.ordered(one, other));
         for (key, id) in found {
-            if self.is_full() || (self.looked_at >= LOOKED_AT && !self.items.is_empty()) {
+            if self.is_full() || (self.looked_at >= LOOKED_AT && self.rows.count() > 0) {
                 return Ok(());
             }
             self.take(keys, id, None, &key)?;
@@ -232,12 +262,4 @@ struct Stretch {
     entries: Vec<Entry>,
     /// Where it stopped; `None`: at the end of the list.
     reaches: Option<Vec<u8>>,
-}
-
-fn encoded_bytes(resource: &Resource) -> usize {
-    match resource {
-        Resource::Network(network) => network.encoded_len(),
-        Resource::Member(member) => member.encoded_len(),
-        Resource::Membership(membership) => membership.encoded_len(),
-    }
 }
