@@ -119,11 +119,14 @@ impl State {
     }
 }
 
+/// Is shown a key and its value.
+type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<Seen, ViewError> + 'v;
+
 /// Shows entries that begin with `prefix` until enough were seen; true at the end of them.
 pub(crate) fn visited(
     mut merge: Merge<'_>,
     prefix: &[u8],
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<Seen, ViewError>,
+    visit: &mut Visit<'_>,
 ) -> Result<bool, ViewError> {
     while merge.step()? && merge.key().starts_with(prefix) {
         if let Some(value) = merge.value()
