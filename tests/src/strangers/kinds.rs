@@ -1,5 +1,6 @@
 //! What each kind of stranger does. Each looks at what became of it where the server owes it something.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use hansa_proto::pb::feed::v1::GetFeedStatusRequest;
@@ -77,7 +78,8 @@ pub(super) async fn largest(clients: &Clients, count: usize) -> usize {
             }
         }
     }
-    println!("largest messages: {without_room} of {count} had no room");
+    let text = format!("largest messages: {without_room} of {count} had no room");
+    writeln!(std::io::stdout(), "{text}").expect("standard output is open");
     count
 }
 

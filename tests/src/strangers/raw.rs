@@ -133,7 +133,7 @@ impl Raw {
     pub(super) async fn next(&mut self) -> Option<Frame> {
         loop {
             while self.held.len() < 9 || self.held.len() < 9 + self.length() {
-                let mut buffer = [0; 16 * 1024];
+                let mut buffer = vec![0; 16 * 1024];
                 let count = self.socket.read(&mut buffer).await.unwrap_or(0);
                 if count == 0 {
                     return None;
