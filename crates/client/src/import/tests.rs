@@ -73,7 +73,7 @@ fn every_row_becomes_a_call() {
     assert_eq!(plan.count(NETWORKS, Kind::Network), 123);
     assert_eq!(plan.count(MEMBERS, Kind::Member), 593);
     assert_eq!(plan.count(MEMBERSHIPS, Kind::Membership), 923);
-    assert_eq!(plan.count(RELATIONS, Kind::Relation), 50);
+    assert_eq!(plan.count(RELATIONS, Kind::Relation), 51);
     assert_eq!(plan.count(STATEMENTS, Kind::Statement), 67);
     assert_eq!(plan.count(CAMPAIGNS, Kind::Campaign), 24);
     assert_eq!(plan.count(COOPERATIONS, Kind::Cooperation), 15);
