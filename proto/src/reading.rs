@@ -337,6 +337,9 @@ mod tests {
         "superseded_by",
         "supersedes",
         "handovers",
+        "content_sha256",
+        "legal_ground",
+        "redacted_position",
     ];
 
     #[test]
