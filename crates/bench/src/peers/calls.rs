@@ -21,24 +21,24 @@ pub struct Callers {
 }
 
 /// Has every caller call with its client, one of `clients` in turn, until the time is over. `call` is
-/// given the number of the call, counted over all callers from `first`.
+/// given the number of the call, counted over all callers from 0.
 pub async fn calls<C, F>(
     server: &Server,
     callers: Callers,
     clients: &[C],
-    numbers: &Arc<AtomicU64>,
     call: impl Fn(C, u64) -> F + Clone + Send + 'static,
 ) -> Result<Figure>
 where
     C: Clone + Send + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    let numbers = Arc::new(AtomicU64::new(0));
     let before = server.usage()?;
     let whole = Stopwatch::start();
     let tasks: Vec<_> = (0..callers.callers)
         .map(|caller| {
             let client = clients[caller % clients.len()].clone();
-            let (call, numbers) = (call.clone(), Arc::clone(numbers));
+            let (call, numbers) = (call.clone(), Arc::clone(&numbers));
             tokio::spawn(async move {
                 let mut took = Vec::new();
                 while whole.elapsed() < callers.lasting {

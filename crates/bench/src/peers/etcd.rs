@@ -1,8 +1,5 @@
 //! etcd at Hansa's work: puts, serializable reads, and watchers.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
 use anyhow::{Context as _, Result};
 use tokio_stream::StreamExt as _;
 use tonic::transport::{Channel, Endpoint};
@@ -43,7 +40,7 @@ pub async fn puts(server: &Server, callers: Callers) -> Result<Figure> {
     let value = vec![b'x'; PAYLOAD];
     // The first waits for the election of a leader, which nobody wants to measure.
     clients[0].clone().put(put("first".to_owned(), value.clone())).await?;
-    calls(server, callers, &clients, &Arc::new(AtomicU64::new(0)), move |mut client, number| {
+    calls(server, callers, &clients, move |mut client, number| {
         let value = value.clone();
         async move {
             client.put(put(format!("k{number:09}"), value)).await?;
@@ -61,18 +58,12 @@ pub async fn gets(server: &Server, callers: Callers) -> Result<Figure> {
     for key in 0..KEYS {
         client.put(put(format!("r{key:09}"), vec![b'x'; PAYLOAD])).await?;
     }
-    calls(
-        server,
-        callers,
-        &clients,
-        &Arc::new(AtomicU64::new(0)),
-        |mut client, number| async move {
-            let key = format!("r{:09}", number.wrapping_mul(0x9e37_79b9) % KEYS).into_bytes();
-            let answer = client.range(pb::RangeRequest { key, serializable: true }).await?;
-            answer.into_inner().kvs.first().context("the key is not there")?;
-            Ok(())
-        },
-    )
+    calls(server, callers, &clients, |mut client, number| async move {
+        let key = format!("r{:09}", number.wrapping_mul(0x9e37_79b9) % KEYS).into_bytes();
+        let answer = client.range(pb::RangeRequest { key, serializable: true }).await?;
+        answer.into_inner().kvs.first().context("the key is not there")?;
+        Ok(())
+    })
     .await
 }
 

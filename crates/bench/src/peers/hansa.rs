@@ -1,7 +1,6 @@
 //! Hansa at the work of the peers: joins, statements, reads and imports, as in production.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -89,6 +88,15 @@ impl Pair {
     }
 }
 
+/// Clients of a registry, over as many connections as the callers of it share.
+async fn registries(
+    server: &Server,
+    callers: Callers,
+) -> Result<Vec<RegistryServiceClient<Channel>>> {
+    let channels = channels(server, callers.callers.min(4)).await?;
+    Ok(channels.into_iter().map(RegistryServiceClient::new).collect())
+}
+
 /// Joins, each of a member that was not in the network.
 pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
     let members: Vec<Vec<usize>> = (0..NETWORKS)
@@ -99,25 +107,18 @@ pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
         })
         .collect();
     let members = Arc::new(members);
-    let channels = channels(&pair.registry, callers.callers.min(4)).await?;
-    let clients: Vec<_> = channels.into_iter().map(RegistryServiceClient::new).collect();
-    calls(
-        &pair.registry,
-        callers,
-        &clients,
-        &Arc::new(AtomicU64::new(0)),
-        move |mut client, number| {
-            let (network, place) = (number as usize % NETWORKS, number as usize / NETWORKS);
-            let member = members[network].get(place).copied();
-            async move {
-                let member = member_name(member.context("everybody has joined everything")?);
-                let network = network_name(network);
-                let request = pb::JoinNetworkRequest { network, member, ..Default::default() };
-                client.join_network(request).await?;
-                Ok(())
-            }
-        },
-    )
+    let clients = registries(&pair.registry, callers).await?;
+    calls(&pair.registry, callers, &clients, move |mut client, number| {
+        let (network, place) = (number as usize % NETWORKS, number as usize / NETWORKS);
+        let member = members[network].get(place).copied();
+        async move {
+            let member = member_name(member.context("everybody has joined everything")?);
+            let network = network_name(network);
+            let request = pb::JoinNetworkRequest { network, member, ..Default::default() };
+            client.join_network(request).await?;
+            Ok(())
+        }
+    })
     .await
 }
 
@@ -145,39 +146,26 @@ pub async fn publishers(
 /// Publishes statements.
 pub async fn publish(pair: &Pair, callers: Callers) -> Result<Figure> {
     let clients = publishers(&pair.feed, callers.callers.min(4)).await?;
-    calls(
-        &pair.feed,
-        callers,
-        &clients,
-        &Arc::new(AtomicU64::new(0)),
-        |mut client, number| async move {
-            let request = statement(number, vec![b'x'; super::fan::PAYLOAD]);
-            client.publish_statement(request).await?;
-            Ok(())
-        },
-    )
+    calls(&pair.feed, callers, &clients, |mut client, number| async move {
+        let request = statement(number, vec![b'x'; super::fan::PAYLOAD]);
+        client.publish_statement(request).await?;
+        Ok(())
+    })
     .await
 }
 
 /// Reads memberships at random.
 pub async fn gets(pair: &Pair, callers: Callers) -> Result<Figure> {
     let names = Arc::new(sample(&pair.world, 10_000));
-    let channels = channels(&pair.registry, callers.callers.min(4)).await?;
-    let clients: Vec<_> = channels.into_iter().map(RegistryServiceClient::new).collect();
-    calls(
-        &pair.registry,
-        callers,
-        &clients,
-        &Arc::new(AtomicU64::new(0)),
-        move |mut client, number| {
-            let name = names[number.wrapping_mul(0x9e37_79b9) as usize % names.len()].clone();
-            async move {
-                let request = pb::GetMembershipRequest { name, ..Default::default() };
-                client.get_membership(request).await?;
-                Ok(())
-            }
-        },
-    )
+    let clients = registries(&pair.registry, callers).await?;
+    calls(&pair.registry, callers, &clients, move |mut client, number| {
+        let name = names[number.wrapping_mul(0x9e37_79b9) as usize % names.len()].clone();
+        async move {
+            let request = pb::GetMembershipRequest { name, ..Default::default() };
+            client.get_membership(request).await?;
+            Ok(())
+        }
+    })
     .await
 }
 

@@ -4,7 +4,6 @@
 //! the server and not a client library.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, consumer, stream};
@@ -134,7 +133,7 @@ async fn jetstream(server: &Server, connections: usize) -> Result<Vec<jetstream:
 pub async fn publish(server: &Server, callers: Callers) -> Result<Figure> {
     let clients = jetstream(server, callers.callers.min(4)).await?;
     let payload = Bytes::from(vec![b'x'; PAYLOAD]);
-    calls(server, callers, &clients, &Arc::new(AtomicU64::new(0)), move |client, _| {
+    calls(server, callers, &clients, move |client, _| {
         let payload = payload.clone();
         async move {
             client.publish(SUBJECT, payload).await?.await?;
