@@ -40,6 +40,17 @@ pub(crate) enum Ask {
     Trial(Vec<Request>),
 }
 
+impl Ask {
+    /// What a retry is known by, of what is answered with resources; rows look for themselves.
+    fn retry_key(&self) -> Option<&RetryKey> {
+        match self {
+            Ask::One(request) => request.retry_key.as_ref(),
+            Ask::Batch(batch) => batch.retry_key.as_ref(),
+            Ask::Row(_) | Ask::Trial(_) => None,
+        }
+    }
+}
+
 impl From<Request> for Ask {
     fn from(request: Request) -> Ask {
         Ask::One(request)
@@ -168,11 +179,6 @@ impl RegistryMachine {
         slot: Slot,
         request: Request,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        if let Some(key) = &request.retry_key
-            && let Some(answer) = self.answered_before(key)?
-        {
-            return Ok(Decision::Answer(answer));
-        }
         let target = request.command.target();
         let changes =
             domain::decide(&ViewState(&self.staging), slot, request.command).map_err(undecided)?;
@@ -213,6 +219,11 @@ impl Machine for RegistryMachine {
     type Refusal = Rejection;
 
     fn decide(&mut self, slot: Slot, ask: Ask) -> Result<Decision<Answer>, Refused<Rejection>> {
+        if let Some(key) = ask.retry_key()
+            && let Some(answer) = self.answered_before(key)?
+        {
+            return Ok(Decision::Answer(answer));
+        }
         match ask {
             Ask::One(request) if Self::may_be_long(&request.command) => {
                 self.decide_in_parts(slot, request)

@@ -37,11 +37,6 @@ impl RegistryMachine {
         slot: Slot,
         batch: Batch,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        if let Some(key) = &batch.retry_key
-            && let Some(answer) = self.answered_before(key)?
-        {
-            return Ok(Decision::Answer(answer));
-        }
         let decided = self.commit_of(slot, batch);
         if !matches!(decided, Ok(Decision::Commit { .. })) {
             self.staging.undo();

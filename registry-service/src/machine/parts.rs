@@ -45,11 +45,6 @@ impl RegistryMachine {
         slot: Slot,
         request: Request,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        if let Some(key) = &request.retry_key
-            && let Some(answer) = self.answered_before(key)?
-        {
-            return Ok(Decision::Answer(answer));
-        }
         let staged = self.stage_parts(slot, &request);
         if staged.is_err() || request.validate_only {
             self.staging.undo();
