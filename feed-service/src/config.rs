@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use hansa_chassis::clock::Clock;
 use hansa_chassis::config::{LogOptions, ServeOptions};
 use hansa_journal::limits::SEGMENT_BYTES;
 
@@ -51,6 +52,10 @@ pub struct Config {
     /// How the server runs and ends.
     #[command(flatten)]
     pub serve: ServeOptions,
+
+    /// The clock it goes by; tests set it.
+    #[arg(skip)]
+    pub clock: Clock,
 }
 
 impl Config {
@@ -65,6 +70,7 @@ impl Config {
             segment_bytes: SEGMENT_BYTES,
             max_subscriptions: 20_000,
             serve: ServeOptions::default(),
+            clock: Clock::default(),
         }
     }
 }

@@ -27,6 +27,7 @@ mod subscriptions;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hansa_chassis::clock::Clock;
 use hansa_chassis::framed::Framed;
 use hansa_journal::{Position, ReadLimit, Reader, Writer, WriterState};
 use hansa_proto::pb::feed::v1 as pb;
@@ -66,6 +67,7 @@ pub(crate) struct Feed {
     pub(crate) interests: Arc<Interests>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) named: Arc<NamedStreams>,
+    pub(crate) clock: Clock,
 }
 
 /// All services of the feed.

@@ -45,7 +45,6 @@ mod view;
 
 use std::sync::Arc;
 
-use hansa_chassis::clock;
 use hansa_chassis::health::Health;
 use hansa_chassis::server::{ServeError, serve};
 use hansa_chassis::shutdown::Shutdown;
@@ -137,7 +136,10 @@ async fn run_over(
         queue: config.queue,
         batch_commands: config.batch_commands,
         batch_bytes: config.batch_bytes,
-        now_micros: clock::now_micros,
+        now_micros: Arc::new({
+            let clock = config.clock.clone();
+            move || clock.now_micros()
+        }),
         framing: frames::framing,
     };
     let (identity, read) = (journal.identity(), read_commit(Arc::clone(&journal)));
@@ -171,6 +173,7 @@ async fn run_over(
         interests: Arc::clone(&interests),
         bell,
         named: Arc::default(),
+        clock: config.clock,
     });
     let follower = Follower {
         registry: config.registry,

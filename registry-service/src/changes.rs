@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
-use hansa_chassis::clock;
+use hansa_chassis::clock::Clock;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{JournalId, Position, Reader, Run};
 use hansa_proto::pb::registry::v1 as pb;
@@ -59,6 +59,7 @@ fn fixed<const N: usize>(
 /// Opens the stream, whole frames ready to be sent, or says why it cannot be.
 pub(crate) async fn watch(
     reader: Reader,
+    clock: Clock,
     shutdown: Shutdown,
     request: pb::WatchChangesRequest,
 ) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + use<>, Status> {
@@ -72,6 +73,7 @@ pub(crate) async fn watch(
     };
     let watch = Watch {
         reader,
+        clock,
         shutdown,
         position: start.after,
         interval: start.interval,
@@ -105,6 +107,7 @@ async fn check_history(reader: &Reader, start: &Start) -> Result<(), Status> {
 /// One watcher.
 struct Watch {
     reader: Reader,
+    clock: Clock,
     shutdown: Shutdown,
     /// The last commit sent.
     position: Position,
@@ -153,7 +156,7 @@ impl Watch {
         framed(Message::Progress(pb::WatchProgress {
             position: self.position.get(),
             head_position: self.reader.head().get(),
-            server_time: Some(codec::timestamp(clock::now_micros())),
+            server_time: Some(codec::timestamp(self.clock.now_micros())),
         }))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
-use hansa_chassis::clock;
+use hansa_chassis::clock::Clock;
 use hansa_chassis::server::ServeOptions;
 use hansa_journal::{WriterOptions, limits};
 
@@ -68,6 +69,10 @@ pub struct Config {
     /// How the server serves.
     #[command(flatten)]
     pub serve: ServeOptions,
+
+    /// The clock it goes by; tests set it.
+    #[arg(skip)]
+    pub clock: Clock,
 }
 
 impl Config {
@@ -81,15 +86,17 @@ impl Config {
             batch_bytes: limits::BATCH_BYTES,
             segment_bytes: limits::SEGMENT_BYTES,
             serve: ServeOptions::default(),
+            clock: Clock::default(),
         }
     }
 
     pub(crate) fn writer_options(&self) -> WriterOptions {
+        let clock = self.clock.clone();
         WriterOptions {
             queue: self.queue,
             batch_commands: self.batch_commands,
             batch_bytes: self.batch_bytes,
-            now_micros: clock::now_micros,
+            now_micros: Arc::new(move || clock.now_micros()),
             framing: codec::framing,
         }
     }

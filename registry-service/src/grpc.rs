@@ -9,6 +9,7 @@ mod write;
 use std::pin::Pin;
 
 use futures_util::stream::Stream;
+use hansa_chassis::clock::Clock;
 use hansa_chassis::framed::{self, NoMessages};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::Writer;
@@ -30,6 +31,7 @@ pub(crate) struct Registry {
     writer: Writer<RegistryMachine>,
     queries: Queries,
     imports: Imports,
+    clock: Clock,
     shutdown: Shutdown,
 }
 
@@ -39,9 +41,10 @@ impl Registry {
         writer: Writer<RegistryMachine>,
         queries: Queries,
         imports: Imports,
+        clock: Clock,
         shutdown: Shutdown,
     ) -> Registry {
-        Registry { writer, queries, imports, shutdown }
+        Registry { writer, queries, imports, clock, shutdown }
     }
 }
 
@@ -242,7 +245,8 @@ impl RegistryService for Registry {
     ) -> Answered<Self::WatchChangesStream> {
         self.queries.require_serving()?;
         let reader = self.queries.reader().clone();
-        let frames = changes::watch(reader, self.shutdown.clone(), request.into_inner()).await?;
+        let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
+        let frames = changes::watch(reader, clock, shutdown, request.into_inner()).await?;
         Ok(framed::response(frames))
     }
 

@@ -124,7 +124,8 @@ pub async fn run_on(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), RunError> {
-    let options = config.writer_options();
+    let (options, queue) = (config.writer_options(), config.queue);
+    let clock = config.clock.clone();
     let serve_options = config.serve.clone();
     let (journal, view) = tokio::task::spawn_blocking(move || open(disk, &config))
         .await
@@ -135,8 +136,10 @@ pub async fn run_on(
 
     let health = Health::new();
     let queries = Queries::new(view.clone(), reader, state.clone());
-    let imports = Imports::new(writer.clone(), options.queue, shutdown.clone());
-    let routes = routes(writer.clone(), queries, imports, shutdown.clone());
+    let imports = Imports::new(writer.clone(), queue, shutdown.clone());
+    let registry = Registry::new(writer.clone(), queries.clone(), imports, clock, shutdown.clone());
+    let routes = Routes::new(Framed(RegistryServiceServer::new(registry)))
+        .add_service(LandscapeServiceServer::new(Landscape::new(queries)));
     let serving = server::serve(
         listener,
         routes,
@@ -179,17 +182,6 @@ fn open(disk: Arc<dyn Disk>, config: &Config) -> Result<(Arc<dyn Journal>, Arc<V
         Opening::Rebuilt { reason } => tracing::warn!(%tail, reason, "view emptied"),
     }
     Ok((Arc::new(journal), Arc::new(view)))
-}
-
-fn routes(
-    writer: Writer<RegistryMachine>,
-    queries: Queries,
-    imports: Imports,
-    shutdown: Shutdown,
-) -> Routes {
-    let registry = Registry::new(writer, queries.clone(), imports, shutdown);
-    Routes::new(Framed(RegistryServiceServer::new(registry)))
-        .add_service(LandscapeServiceServer::new(Landscape::new(queries)))
 }
 
 /// Keeps the health up to date; returns when the writer has failed.

@@ -13,6 +13,7 @@ async fn kills_lose_nothing_and_repeat_nothing() {
         rounds: 20,
         registry: own_program(executable, "registry"),
         feed: own_program(executable, "feed"),
+        binaries: None,
     };
     println!("seed {}", plan.seed);
     let report = run(&plan, |_, _| {}).await;

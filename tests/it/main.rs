@@ -7,6 +7,7 @@ mod campaign_ends;
 mod campaigns;
 mod chaos;
 mod client;
+mod clocks;
 mod contradictions;
 mod crash;
 mod damage;

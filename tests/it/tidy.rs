@@ -132,6 +132,17 @@ fn the_clock_is_read_in_the_chassis(file: &File) -> Vec<String> {
     clocks.iter().flat_map(|word| file.code_with(file.body(), word)).collect()
 }
 
+/// A service goes by the clock it is handed, so that it can be set.
+fn the_clock_on_the_wall_is_handed_in(file: &File) -> Vec<String> {
+    let service =
+        file.path.starts_with("feed-service/") || file.path.starts_with("registry-service/");
+    if !service || !file.is_rust() || file.is_test() {
+        return Vec::new();
+    }
+    let reads = ["clock::now_micros", "clock::{now_micros", "clock::{Stopwatch, now_micros"];
+    reads.iter().flat_map(|word| file.code_with(file.body(), word)).collect()
+}
+
 fn nothing_is_left_undone(file: &File) -> Vec<String> {
     if !file.is_rust() {
         return Vec::new();
@@ -369,6 +380,10 @@ fn time_is_handed_in() {
         "the clock is read only in crates/chassis, so that a replay decides the same: take the time \
          as an argument",
     );
+    hold(
+        the_clock_on_the_wall_is_handed_in,
+        "a service goes by the `Clock` of its configuration, so that tests can set it",
+    );
 }
 
 #[test]
@@ -476,6 +491,10 @@ fn a_clock_elsewhere_is_caught() {
     assert!(catches(rule, "registry-service/src/lib.rs", "map(SystemTime::now)"));
     assert!(!catches(rule, "crates/chassis/src/clock.rs", "SystemTime::now()"));
     assert!(!catches(rule, "crates/journal/src/writer.rs", "clock::now_micros()"));
+    let rule = the_clock_on_the_wall_is_handed_in;
+    assert!(catches(rule, "feed-service/src/lib.rs", "now_micros: clock::now_micros,"));
+    assert!(!catches(rule, "feed-service/src/lib.rs", "config.clock.now_micros()"));
+    assert!(!catches(rule, "crates/bench/src/stream.rs", "clock::{Stopwatch, now_micros}"));
 }
 
 #[test]

@@ -66,6 +66,9 @@ pub struct Plan {
     pub registry: Vec<String>,
     /// Command that runs the feed; the same and `--registry URL` are added.
     pub feed: Vec<String>,
+    /// The directory of `registry-service` and `feed-service`, which run wherever no kill is planned for a
+    /// phase.
+    pub binaries: Option<PathBuf>,
 }
 
 /// Which process is killed.
@@ -306,12 +309,20 @@ impl Soak {
 
     fn spawn(&mut self, part: Victim, death: Option<Death>) {
         let data = self.data(part);
-        let (program, address, place) = match part {
-            Victim::Registry => (&self.plan.registry, self.addresses.0, &mut self.registry),
-            _ => (&self.plan.feed, self.addresses.1, &mut self.feed),
+        let (program, name, address, place) = match part {
+            Victim::Registry => {
+                (&self.plan.registry, "registry-service", self.addresses.0, &mut self.registry)
+            }
+            _ => (&self.plan.feed, "feed-service", self.addresses.1, &mut self.feed),
         };
-        let mut command = Command::new(&program[0]);
-        command.args(&program[1..]).arg("--data").arg(data);
+        let mut command = match &self.plan.binaries {
+            Some(binaries) if death.is_none() => Command::new(binaries.join(name)),
+            _ => Command::new(&program[0]),
+        };
+        if death.is_some() || self.plan.binaries.is_none() {
+            command.args(&program[1..]);
+        }
+        command.arg("--data").arg(data);
         command.arg("--listen").arg(address.to_string());
         command.arg("--segment-bytes").arg(SEGMENT_BYTES.to_string());
         if let Some(death) = death {

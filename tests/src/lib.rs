@@ -61,4 +61,4 @@ pub mod run;
 pub mod strangers;
 mod world;
 
-pub use world::{Clients, Links, World};
+pub use world::{Clients, Clocks, Links, World};

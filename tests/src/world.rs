@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use feed_service::Config as FeedConfig;
+use hansa_chassis::clock::Clock;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_proto::pb::feed::v1::campaign_service_client::CampaignServiceClient;
 use hansa_proto::pb::feed::v1::feed_service_client::FeedServiceClient;
@@ -30,6 +31,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub struct World {
     registry: Service,
     feed: Service,
+    clocks: Clocks,
     directory: TempDir,
     recording: Option<Kept>,
     links: Option<Links>,
@@ -43,6 +45,15 @@ pub struct Links {
     pub registry: Plug,
     /// Between subscribers and the feed.
     pub feed: Plug,
+}
+
+/// The clocks on the wall the services go by, which tests may set.
+#[derive(Clone, Debug, Default)]
+pub struct Clocks {
+    /// The registry's.
+    pub registry: Clock,
+    /// The feed's.
+    pub feed: Clock,
 }
 
 /// One of the two: where it listens and, while it runs, how to stop it.
@@ -70,7 +81,8 @@ impl World {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (registry, feed) = (Service::placed().await, Service::placed().await);
         let (recording, links, damaged) = (None, None, false);
-        let mut world = World { registry, feed, directory, recording, links, damaged };
+        let clocks = Clocks::default();
+        let mut world = World { registry, feed, clocks, directory, recording, links, damaged };
         world.start_registry().await;
         world
     }
@@ -97,6 +109,11 @@ impl World {
     /// What can be cut in a world that was started with links.
     pub fn links(&self) -> &Links {
         self.links.as_ref().expect("it was started with links")
+    }
+
+    /// The clocks the services go by.
+    pub fn clocks(&self) -> &Clocks {
+        &self.clocks
     }
 
     /// Notes in the history that something was done.
@@ -186,7 +203,8 @@ impl World {
     /// Starts the registry where it was, with what it had.
     pub async fn start_registry(&mut self) {
         self.done("start registry");
-        let config = RegistryConfig::new(self.registry_data());
+        let mut config = RegistryConfig::new(self.registry_data());
+        config.clock = self.clocks.registry.clone();
         self.registry
             .start(|listener, shutdown| registry_service::run(config, listener, shutdown))
             .await;
@@ -197,7 +215,8 @@ impl World {
         self.done("start feed");
         let registry = self.links.as_ref().map(|links| links.registry.url());
         let registry = registry.unwrap_or_else(|| self.registry_url());
-        let config = FeedConfig::new(self.feed_data(), registry);
+        let mut config = FeedConfig::new(self.feed_data(), registry);
+        config.clock = self.clocks.feed.clone();
         self.feed.start(|listener, shutdown| feed_service::run(config, listener, shutdown)).await;
     }
 

@@ -28,8 +28,11 @@ use crate::ring::Ring;
 use crate::{Fault, Framing, Journal, Machine, Position, Reader, as_stored};
 use run::Run;
 
+/// Tells the time: microseconds since 1970-01-01 UTC. It may jump, back too.
+pub type NowMicros = Arc<dyn Fn() -> i64 + Send + Sync>;
+
 /// How a writer works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct WriterOptions {
     /// Commands that may wait.
     pub queue: usize,
@@ -37,20 +40,20 @@ pub struct WriterOptions {
     pub batch_commands: usize,
     /// Bytes of drafts after which a batch takes no further command.
     pub batch_bytes: usize,
-    /// The clock: microseconds since 1970-01-01 UTC.
-    pub now_micros: fn() -> i64,
+    /// The clock. It dates commits; their order is that of positions.
+    pub now_micros: NowMicros,
     /// How commits go out on streams.
     pub framing: Framing,
 }
 
 impl WriterOptions {
     /// The usual limits, with a clock.
-    pub fn new(now_micros: fn() -> i64) -> WriterOptions {
+    pub fn new(now_micros: impl Fn() -> i64 + Send + Sync + 'static) -> WriterOptions {
         WriterOptions {
             queue: QUEUE,
             batch_commands: BATCH_COMMANDS,
             batch_bytes: BATCH_BYTES,
-            now_micros,
+            now_micros: Arc::new(now_micros),
             framing: as_stored,
         }
     }
@@ -140,6 +143,20 @@ impl<M: Machine> Pending<M> {
     }
 }
 
+/// A view is settled after the journal is durable, so that it can never be ahead by itself: what it has
+/// seen more was acknowledged, and is not in this journal.
+fn refuse_a_view_ahead<M: Machine>(machine: &M, tail: Position) -> Result<(), Fault> {
+    let (applied, _) = machine.applied()?;
+    if applied <= tail {
+        return Ok(());
+    }
+    Err(Fault::new(format!(
+        "the view has seen commits up to position {applied}, and the journal ends at {tail}: an older \
+         journal was put in its place, or the disk has lost what was acknowledged. Restore a backup with \
+         `hansa restore`; or, if the older journal is meant, delete the directory `view` beside it"
+    )))
+}
+
 impl<M: Machine> Writer<M> {
     /// Starts the thread, which first replays what the view has not seen. Needs a tokio runtime.
     pub fn start(
@@ -151,6 +168,7 @@ impl<M: Machine> Writer<M> {
             .map_err(|error| Fault::caused("the writer needs a tokio runtime", error))?;
         let lineage = journal.lineage();
         let (tail, _) = journal.tail();
+        refuse_a_view_ahead(&machine, tail)?;
         let (queue, commands) = mpsc::channel(options.queue);
         let (state_sender, state) =
             watch::channel(WriterState::Replaying { applied: Position::ORIGIN, tail });

@@ -202,7 +202,7 @@ async fn with_lag(feed: &Feed, subscription: Subscription) -> Result<pb::Subscri
         Some(position) => feed.commit(position).await?.map(|commit| commit.recorded_at_micros),
         None => None,
     };
-    let waiting = recorded.map_or(0, |micros| hansa_chassis::clock::now_micros() - micros);
+    let waiting = recorded.map_or(0, |micros| feed.clock.now_micros().saturating_sub(micros));
     Ok(pb::Subscription {
         lag_events: lag.events,
         lag_seconds: waiting.max(0) as f64 / 1e6,

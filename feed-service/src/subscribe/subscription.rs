@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hansa_chassis::clock;
 use hansa_journal::{Position, Reading, Run};
 use hansa_proto::limits::PROGRESS_EVENTS;
 use hansa_proto::pb::feed::v1 as pb;
@@ -343,7 +342,7 @@ impl Subscription {
             head_cursor: codec::cursor(identity, head),
             head_position: head.get(),
             oldest_cursor: codec::cursor(identity, reader.oldest()),
-            server_time: Some(codec::timestamp(clock::now_micros())),
+            server_time: Some(codec::timestamp(self.feed.clock.now_micros())),
         }));
     }
 

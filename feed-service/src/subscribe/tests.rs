@@ -49,6 +49,7 @@ async fn open(data: &Path) -> Arc<Feed> {
         interests: Arc::default(),
         bell,
         named: Arc::default(),
+        clock: config.clock,
     })
 }
 

@@ -35,6 +35,10 @@ enum Command {
         /// Rounds of killing and checking
         #[arg(long, default_value_t = 500)]
         rounds: usize,
+        /// Directory of the binaries `registry-service` and `feed-service`: they run wherever no kill is
+        /// planned for a phase
+        #[arg(long)]
+        binaries: Option<PathBuf>,
     },
     /// Publishers, joiners and subscribers at random, with restarts and lost answers, checked by a model
     /// and by every validator
@@ -51,6 +55,9 @@ enum Command {
         /// Cut and hold up the links between registry, feed and subscribers too
         #[arg(long)]
         partitions: bool,
+        /// Set the clocks of both services before each step, years back and forth
+        #[arg(long)]
+        clocks: bool,
     },
     /// Many subscribers, and strangers of every kind beside them, against both services as processes
     Strangers {
@@ -93,7 +100,7 @@ enum Command {
 #[tokio::main]
 async fn main() {
     match Arguments::parse().command {
-        Command::Crash { seed, rounds } => {
+        Command::Crash { seed, rounds, binaries } => {
             let seed = seed.unwrap_or_else(rand::random);
             let own = std::env::current_exe().expect("this program has a path");
             let plan = Plan {
@@ -101,6 +108,7 @@ async fn main() {
                 rounds,
                 registry: own_program(&own, "registry"),
                 feed: own_program(&own, "feed"),
+                binaries,
             };
             println!("seed {seed}, {rounds} rounds");
             let report = run(&plan, |round, report| {
@@ -111,7 +119,7 @@ async fn main() {
             });
             println!("{:#?}", report.await);
         }
-        Command::Random { seed, steps, plans, partitions } => {
+        Command::Random { seed, steps, plans, partitions, clocks } => {
             let first = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
             for seed in first..first.saturating_add(plans) {
                 println!("seed {seed}, {steps} steps");
@@ -119,6 +127,7 @@ async fn main() {
                     true => random::Plan::with_partitions(seed, steps),
                     false => random::Plan::of(seed, steps),
                 };
+                let plan = if clocks { plan.and_clocks() } else { plan };
                 let report = Box::pin(random::run(&plan)).await;
                 println!(
                     "{:?} commands done and refused, {:?}, {:?}",

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use hansa_proto::pb::feed::v1::subscribe_request::Start;
 use hansa_proto::pb::feed::v1::{Event, Filter, GetFeedStatusRequest, SubscribeRequest};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use tonic::{Code, Status};
 
 use super::ask::{With, ask};
@@ -23,6 +25,9 @@ use crate::world::within;
 
 /// What is more than the window of a stream, and than what a service holds for who does not read.
 const MORE_THAN_A_WINDOW: usize = 128 * 1024;
+
+/// Clocks are set within so much of the present.
+const YEARS_MICROS: i64 = 30 * 365 * 86_400 * 1_000_000;
 
 /// What came of a run; anything wrong has panicked before.
 #[derive(Debug)]
@@ -44,7 +49,11 @@ pub struct Report {
 /// Does a plan.
 pub async fn run(plan: &Plan) -> Report {
     let mut driver = Box::pin(Driver::new(plan)).await;
+    let mut clocks = plan.clocks.then(|| StdRng::seed_from_u64(plan.seed));
     for (number, step) in plan.steps.iter().enumerate() {
+        if let Some(random) = &mut clocks {
+            driver.set_clocks(random);
+        }
         Box::pin(driver.step(number, step)).await;
     }
     Box::pin(driver.end(plan)).await
@@ -111,6 +120,16 @@ impl Driver {
             asked: BTreeMap::new(),
             commands: (0, 0),
         }
+    }
+
+    fn set_clocks(&mut self, random: &mut StdRng) {
+        let clocks = self.world.clocks();
+        for clock in [&clocks.registry, &clocks.feed] {
+            let before = clock.now_micros();
+            clock.set_ahead(random.random_range(-YEARS_MICROS..YEARS_MICROS));
+            assert_ne!(clock.now_micros(), before);
+        }
+        self.ledger.fire(Fault::ClocksSet);
     }
 
     async fn step(&mut self, number: usize, step: &Step) {

@@ -31,6 +31,8 @@ pub enum Fault {
     ClientsParted,
     /// What the feed and its subscribers send each other waits on the way.
     ClientsDelayed,
+    /// The clocks of both services are set, by up to thirty years.
+    ClocksSet,
 }
 
 /// How often each fault was planned, and how often it fired.

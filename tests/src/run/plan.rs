@@ -26,6 +26,8 @@ pub struct Plan {
     pub seed: u64,
     /// Whether the network between those who talk is cut and held up too.
     pub partitions: bool,
+    /// Whether the clocks of both services are set before each step.
+    pub clocks: bool,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }
@@ -144,6 +146,11 @@ impl Plan {
         Plan::with(seed, steps, true)
     }
 
+    /// The same plan, with clocks that jump years back and forth.
+    pub fn and_clocks(self) -> Plan {
+        Plan { clocks: true, ..self }
+    }
+
     fn with(seed: u64, steps: usize, partitions: bool) -> Plan {
         let mut planner = Planner {
             random: StdRng::seed_from_u64(seed),
@@ -160,7 +167,7 @@ impl Plan {
             planner.step();
         }
         planner.finish();
-        Plan { seed, partitions, steps: planner.steps }
+        Plan { seed, partitions, clocks: false, steps: planner.steps }
     }
 
     /// The faults it holds.
@@ -182,6 +189,9 @@ impl Plan {
                 Step::FeedAway => ledger.plan(Fault::FeedAway),
                 Step::Apart(apart) => ledger.plan(apart.fault()),
                 _ => {}
+            }
+            if self.clocks {
+                ledger.plan(Fault::ClocksSet);
             }
         }
         ledger

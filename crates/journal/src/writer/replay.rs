@@ -36,19 +36,16 @@ impl<M: Machine> Run<M> {
         Ok(())
     }
 
-    /// How far the view is, if it belongs to this history; else it is emptied.
+    /// How far the view is, if it belongs to this history; else it is emptied. It is not ahead.
     fn start_of_replay(&mut self, tail: Position) -> Result<Position, Fault> {
         let (applied, chain) = self.machine.applied()?;
         if applied == Position::ORIGIN {
             return Ok(applied);
         }
-        if applied > tail {
-            tracing::warn!(%applied, %tail, "the view is ahead of the journal; rebuilding it");
-        } else if self.journal_chain(applied)? != chain {
-            tracing::warn!(%applied, %tail, "the view is of another history; rebuilding it");
-        } else {
+        if self.journal_chain(applied)? == chain {
             return Ok(applied);
         }
+        tracing::warn!(%applied, %tail, "the view is of another history; rebuilding it");
         self.machine.reset()?;
         Ok(Position::ORIGIN)
     }

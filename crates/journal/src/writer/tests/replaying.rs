@@ -53,13 +53,15 @@ async fn a_view_that_is_behind_catches_up() {
 }
 
 #[tokio::test]
-async fn a_view_that_is_ahead_is_rebuilt() {
+async fn a_view_that_is_ahead_is_refused_and_left_as_it_is() {
     let (dir, memory) = filled(9).await;
     let live = memory.counters();
     memory.set_applied(Position::new(10), memory.applied().1);
-    let house = House::open(dir, memory, options()).await;
-    assert_eq!((house.memory.replayed(), house.memory.resets()), (9, 1));
-    assert_eq!(house.memory.counters(), live);
+    let refused = Writer::start(segments(dir.path()), Counters::new(memory.clone()), options());
+    let why = refused.err().expect("it must not start").to_string();
+    assert!(why.contains("up to position 10") && why.contains("ends at 9"), "{why}");
+    assert_eq!((memory.replayed(), memory.resets()), (0, 0));
+    assert_eq!(memory.counters(), live);
 }
 
 #[tokio::test]
