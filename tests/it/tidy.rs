@@ -132,7 +132,6 @@ fn the_clock_is_read_in_the_chassis(file: &File) -> Vec<String> {
     clocks.iter().flat_map(|word| file.code_with(file.body(), word)).collect()
 }
 
-/// A service goes by the clock it is handed, so that it can be set.
 fn the_clock_on_the_wall_is_handed_in(file: &File) -> Vec<String> {
     let service =
         file.path.starts_with("feed-service/") || file.path.starts_with("registry-service/");

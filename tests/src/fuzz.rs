@@ -2,6 +2,8 @@
 //! the parser breaks its promise; `fuzz/` gives them bytes that were found by coverage, and
 //! `tests/it/fuzz_seeds.rs` those that were kept.
 
+mod page_tokens;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -25,6 +27,8 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::World;
+
+pub use page_tokens::page_tokens;
 
 /// Answers of a stream that are read before one hangs up.
 const ANSWERS: usize = 4;
@@ -271,10 +275,11 @@ impl Decoder for AsTheyAre {
 pub type Target = fn(&[u8]);
 
 /// Each by its name, as its folder of seeds is called.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("cursor", cursor),
     ("resources", resources),
     ("tables", tables),
     ("journal", journal),
     ("requests", requests),
+    ("page_tokens", page_tokens),
 ];

@@ -173,6 +173,8 @@ impl Connections {
                 }
             };
             let ended = tokio::select! {
+                // What has come counts, however late it is looked at.
+                biased;
                 ended = &mut connection => ended,
                 () = life.silent(handshake) => Err("it never said hello".into()),
                 () = over => {
