@@ -49,6 +49,12 @@ pub struct Config {
           default_value_t = 20_000, value_parser = at_least_one)]
     pub max_subscriptions: usize,
 
+    /// Bytes of the past that all subscriptions hold together and that their readers have not read, beyond
+    /// 16 KiB, or one larger commit, of each
+    #[arg(long, env = "HANSA_FEED_MAX_REPLAY_BYTES", value_name = "BYTES",
+          default_value_t = 512 * 1024 * 1024, value_parser = at_least_one)]
+    pub max_replay_bytes: usize,
+
     /// How the server runs and ends.
     #[command(flatten)]
     pub serve: ServeOptions,
@@ -69,6 +75,7 @@ impl Config {
             batch_bytes: 1_048_576,
             segment_bytes: SEGMENT_BYTES,
             max_subscriptions: 20_000,
+            max_replay_bytes: 512 * 1024 * 1024,
             serve: ServeOptions::default(),
             clock: Clock::default(),
         }

@@ -45,6 +45,7 @@ use crate::machine::{Answer, FeedMachine, Following, Request};
 use crate::named::NamedStreams;
 use crate::status;
 use crate::subscribe::Bell;
+use crate::subscribe::budget::Budget;
 use envelope::Envelope;
 
 /// Most bytes of a request.
@@ -68,6 +69,7 @@ pub(crate) struct Feed {
     pub(crate) bell: Arc<Bell>,
     pub(crate) named: Arc<NamedStreams>,
     pub(crate) clock: Clock,
+    pub(crate) budget: Budget,
 }
 
 /// All services of the feed.

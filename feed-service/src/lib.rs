@@ -67,6 +67,7 @@ use grpc::Feed;
 use interests::Interests;
 use machine::{FeedMachine, ReadCommit};
 use subscribe::Bell;
+use subscribe::budget::Budget;
 
 /// Snapshots sent at once: each may keep 16 MiB of what changes meanwhile.
 pub(crate) const MOST_SNAPSHOTS: usize = 16;
@@ -174,6 +175,7 @@ async fn run_over(
         bell,
         named: Arc::default(),
         clock: config.clock,
+        budget: Budget::new(config.max_replay_bytes),
     });
     let follower = Follower {
         registry: config.registry,

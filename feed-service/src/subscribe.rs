@@ -10,6 +10,7 @@
 //! | `start.rs` | where it really starts |
 //! | `subscription.rs` | the loop: what is sent when |
 //! | `replay.rs` | what of the past is read next |
+//! | `budget.rs` | how much all of them hold of it together |
 //! | `live.rs` | how a live one waits, and for what |
 //! | `bell.rs` | when live ones are told of new commits |
 //! | `batch.rs` | how commits become frames |
@@ -18,6 +19,7 @@
 mod ask;
 mod batch;
 pub(crate) mod bell;
+pub(crate) mod budget;
 mod live;
 mod replay;
 mod rest;

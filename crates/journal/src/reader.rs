@@ -171,10 +171,18 @@ impl Reader {
 
     /// Begins to read a run that is not in memory, after a position that is before `last`, both released.
     pub fn start_run(&self, after: Position, last: Position) -> Reading<Option<Run>> {
+        self.start_run_of(after, last, FRAMES_BYTES)
+    }
+
+    /// The same, of at most so many bytes, or one larger commit.
+    pub fn start_run_of(
+        &self,
+        after: Position,
+        last: Position,
+        bytes: usize,
+    ) -> Reading<Option<Run>> {
         let framing = self.framing;
-        self.start_on_disk(async move |journal| {
-            journal.run(after, last, FRAMES_BYTES, framing).await
-        })
+        self.start_on_disk(async move |journal| journal.run(after, last, bytes, framing).await)
     }
 
     /// Reads from the journal on a task of its own: see [`OpenJournal`].

@@ -2,7 +2,7 @@
 //! them, only those the index names.
 //!
 //! A subscription that is not read holds what stands here: at most [`READ`] of commits, or one larger
-//! commit, and [`CHOSEN`] positions.
+//! commit, and [`CHOSEN`] positions; and less when the budget of all has no more room.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use std::sync::Arc;
 use hansa_journal::{Commit, Position, ReadLimit};
 use tonic::Status;
 
+use super::budget::Room;
 use crate::grpc::Feed;
 use crate::status;
 use crate::view::index::Place;
 use crate::view::search::{self, Axes};
 
 /// How much is read at once.
-const READ: ReadLimit = ReadLimit { commits: 512, bytes: 256 * 1024 };
+pub(super) const READ: ReadLimit = ReadLimit { commits: 512, bytes: 256 * 1024 };
 
 /// Commits chosen at once.
 const CHOSEN: usize = 1024;
@@ -45,6 +46,8 @@ pub(super) struct Replay {
     numbers: Numbers,
     /// Up to here commits are read one after the other.
     scan_until: Position,
+    /// Where what is read stands.
+    pub(super) room: Option<Arc<Room>>,
 }
 
 /// Commits with events that match, by the index.
@@ -85,7 +88,8 @@ impl Replay {
     pub(super) fn new(axes: Axes) -> Replay {
         let scan_until = Position::ORIGIN;
         let numbers = Numbers::default();
-        Replay { axes: Arc::new(axes), unread: VecDeque::new(), chosen: None, numbers, scan_until }
+        let (unread, room) = (VecDeque::new(), None);
+        Replay { axes: Arc::new(axes), unread, chosen: None, numbers, scan_until, room }
     }
 
     /// Whether nothing is under way.
@@ -107,14 +111,15 @@ impl Replay {
         if self.chosen.is_none() && far && !self.axes.is_empty() && at >= self.scan_until {
             self.choose(feed, at, end).await?;
         }
+        let bytes = self.room.as_ref().map_or(READ.bytes, |room| room.bytes());
         match &mut self.chosen {
             Some(chosen) if chosen.commits.is_empty() => {
                 let (up_to, jumped) = (chosen.up_to, chosen.jumped);
                 self.chosen = None;
                 return Ok(Next::Nothing(up_to, jumped));
             }
-            Some(chosen) => self.unread = fetch(feed, chosen).await?,
-            None => self.unread = scan(feed, at, end).await?,
+            Some(chosen) => self.unread = fetch(feed, chosen, bytes).await?,
+            None => self.unread = scan(feed, at, end, bytes).await?,
         }
         // A long run without a match must not keep others from this thread.
         tokio::task::yield_now().await;
@@ -184,10 +189,10 @@ fn jumped(from: u64, to: u64) -> usize {
 }
 
 /// Fetches chosen commits, as many as may be held.
-async fn fetch(feed: &Feed, chosen: &mut Chosen) -> Result<VecDeque<Unread>, Status> {
+async fn fetch(feed: &Feed, chosen: &mut Chosen, bytes: usize) -> Result<VecDeque<Unread>, Status> {
     let positions = chosen.commits.iter().map(|named| named.position);
     let positions = positions.take(READ.commits).collect();
-    let commits = feed.reader.read_at(positions, READ.bytes).await;
+    let commits = feed.reader.read_at(positions, bytes).await;
     let commits = commits.map_err(status::journal_failed)?;
     let named = chosen.commits.drain(..commits.len());
     let unread = commits.into_iter().zip(named).map(|(commit, Named { jumped, matching, .. })| {
@@ -198,9 +203,14 @@ async fn fetch(feed: &Feed, chosen: &mut Chosen) -> Result<VecDeque<Unread>, Sta
 }
 
 /// Reads commits one after the other.
-async fn scan(feed: &Feed, at: Position, end: Position) -> Result<VecDeque<Unread>, Status> {
+async fn scan(
+    feed: &Feed,
+    at: Position,
+    end: Position,
+    bytes: usize,
+) -> Result<VecDeque<Unread>, Status> {
     let left = usize::try_from(end.get() - at.get()).unwrap_or(READ.commits);
-    let limit = ReadLimit { commits: READ.commits.min(left), ..READ };
+    let limit = ReadLimit { commits: READ.commits.min(left), bytes };
     let commits = feed.reader.read(at, limit).await.map_err(status::journal_failed)?;
     let unread = |commit| Unread { commit, jumped: 0, matching: None };
     Ok(commits.into_iter().map(unread).collect())

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hansa_journal::limits::FRAMES_BYTES;
 use hansa_journal::{Position, Reading, Run};
 use hansa_proto::limits::PROGRESS_EVENTS;
 use hansa_proto::pb::feed::v1 as pb;
@@ -14,8 +15,9 @@ use tonic::Status;
 
 use super::ask::Ask;
 use super::batch::{self, Caps, Sieve};
+use super::budget::{Room, Share};
 use super::live::{Ahead, Live};
-use super::replay::{Next, Replay};
+use super::replay::{Next, READ, Replay};
 use super::rest::Rest;
 use super::start::{Start, State};
 use crate::codec;
@@ -54,8 +56,10 @@ pub(super) struct Subscription {
     /// The present state, while it is sent.
     state: Option<(State, state::Place)>,
     replay: Replay,
-    /// What is being read of the past while the last of it is sent, and after which position.
-    ahead: Option<(Position, Reading<Option<Run>>)>,
+    /// What is being read of the past while the last of it is sent, after which position, and its room.
+    ahead: Option<(Position, Reading<Option<Run>>, Room)>,
+    /// What it may hold of the past.
+    share: Share,
     /// Events passed over since the last message that carried a cursor.
     passed_over: usize,
     /// Whether the client was told that it is live.
@@ -97,6 +101,7 @@ impl Subscription {
         if let (Some(named), true) = (&named, state.is_some()) {
             named.does(Doing::Snapshot);
         }
+        let share = Share::of(&feed.budget);
         Subscription {
             feed,
             caps: ask.caps,
@@ -106,6 +111,7 @@ impl Subscription {
             state: state.map(|state| (state, state::Place::default())),
             replay: Replay::new(matcher.axes()),
             ahead: None,
+            share,
             passed_over: 0,
             told_live: false,
             live: Live::new(matcher.axes(), listener),
@@ -235,16 +241,23 @@ impl Subscription {
             let (frames, up_to) = Box::pin(taken).await?;
             return self.sends(frames, up_to);
         }
+        if self.replay.unread.is_empty() {
+            let room = Box::pin(self.share.room(READ.bytes)).await;
+            self.replay.room = Some(Arc::new(room));
+        }
         let next = Box::pin(self.replay.next(&self.feed, self.at, end));
         if let Next::Nothing(up_to, jumped) = next.await? {
             self.at = up_to;
             self.passed_over += jumped;
+            self.replay.room = None;
             return Ok(());
         }
         let patience = PROGRESS_EVENTS.saturating_sub(self.passed_over);
         let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
         let taken = batch::take(&mut self.replay.unread, sieve, self.caps, patience)
             .map_err(status::commit_corrupt)?;
+        let done = self.replay.unread.is_empty();
+        let room = if done { self.replay.room.take() } else { self.replay.room.clone() };
         let Some(taken) = taken else {
             return Ok(());
         };
@@ -253,43 +266,57 @@ impl Subscription {
             self.passed_over += taken.passed_over;
             return Ok(());
         }
-        self.sends(taken.frames, taken.up_to)?;
+        let frames = match room {
+            Some(room) => room.share(taken.frames),
+            None => taken.frames,
+        };
+        self.sends(frames, taken.up_to)?;
         self.passed_over = taken.passed_over;
         Ok(())
     }
 
     /// Passes commits on as they are stored, many at once.
     async fn pass_on(&mut self, end: Position) -> Result<(), Status> {
-        let run = match self.feed.reader.recent_run(self.at, end) {
-            Some(run) => Some(run),
+        let (run, room) = match self.feed.reader.recent_run(self.at, end) {
+            Some(run) => (Some(run), None),
             None => Box::pin(self.read_run(end)).await?,
         };
-        match run {
-            None => Ok(()),
-            Some(Run::Frames { frames, up_to }) => self.sends(frames, up_to),
+        let (frames, up_to) = match run {
+            None => return Ok(()),
+            Some(Run::Frames { frames, up_to }) => (frames, up_to),
             Some(Run::Apart(commit)) => {
                 let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
                 let frames = sieve.frame(&commit).map_err(status::commit_corrupt)?;
-                self.sends(frames, commit.position)
+                (frames, commit.position)
             }
-        }
+        };
+        let frames = match room {
+            Some(room) => room.hold(frames),
+            None => frames,
+        };
+        self.sends(frames, up_to)
     }
 
-    /// The next run out of the past; the one after it is read while this one is sent.
-    async fn read_run(&mut self, end: Position) -> Result<Option<Run>, Status> {
+    /// The next run out of the past, and its room; the one after it is read while this one is sent, where
+    /// there is room for it.
+    async fn read_run(&mut self, end: Position) -> Result<(Option<Run>, Option<Room>), Status> {
         let reader = &self.feed.reader;
-        let reading = match self.ahead.take() {
-            Some((after, reading)) if after == self.at => reading,
-            _ => reader.start_run(self.at, end),
+        let (reading, room) = match self.ahead.take() {
+            Some((after, reading, room)) if after == self.at => (reading, room),
+            _ => {
+                let room = self.share.room(FRAMES_BYTES).await;
+                (reader.start_run_of(self.at, end, room.bytes()), room)
+            }
         };
         let run = reading.end().await.map_err(status::journal_failed)?;
         if let Some(Run::Frames { up_to, .. }) = run
             && up_to < end
             && !reader.is_recent(up_to)
+            && let Some(room) = self.share.spare(FRAMES_BYTES)
         {
-            self.ahead = Some((up_to, reader.start_run(up_to, end)));
+            self.ahead = Some((up_to, reader.start_run(up_to, end), room));
         }
-        Ok(run)
+        Ok((run, Some(room)))
     }
 
     /// Sends frames, if there are any: everything up to a position was dealt with then.
@@ -359,7 +386,6 @@ impl Subscription {
     /// largest commit there is.
     #[cfg(test)]
     pub(super) fn held_bytes(&self, commit: usize) -> usize {
-        use hansa_journal::limits::FRAMES_BYTES;
         let ready = self.outbox.iter().map(Bytes::len).sum::<usize>();
         let unread = self.replay.unread.iter().map(|unread| unread.commit.body.len());
         let ahead = self.ahead.as_ref().map_or(0, |_| FRAMES_BYTES + commit);

@@ -12,6 +12,7 @@ use hansa_proto::feed::Statement;
 use hansa_proto::pb::common::v1::Source;
 use tokio::sync::{Semaphore, watch};
 
+use super::budget::{Budget, SMALL_BYTES};
 use super::*;
 use crate::config::Config;
 use crate::domain::Command;
@@ -22,8 +23,14 @@ use crate::machine::{FeedMachine, Request};
 const BODY: usize = 20_000;
 const SUBJECT: &str = "housing";
 
+/// Subscriptions at once.
+const MOST: usize = 100;
+
 async fn open(data: &Path) -> Arc<Feed> {
-    let config = Config::new(data.to_owned(), "http://127.0.0.1:1".to_owned());
+    open_with(Config::new(data.to_owned(), "http://127.0.0.1:1".to_owned())).await
+}
+
+async fn open_with(config: Config) -> Arc<Feed> {
     let (journal, view) = crate::open(RealDisk::shared(), &config).await.unwrap();
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let (following_sender, following) = watch::channel(None);
@@ -43,13 +50,14 @@ async fn open(data: &Path) -> Arc<Feed> {
         state,
         following,
         connected: watch::channel(false).1,
-        subscriptions: Arc::new(Semaphore::new(2)),
-        max_subscriptions: 2,
+        subscriptions: Arc::new(Semaphore::new(MOST)),
+        max_subscriptions: MOST,
         snapshots: Arc::new(Semaphore::new(1)),
         interests: Arc::default(),
         bell,
         named: Arc::default(),
         clock: config.clock,
+        budget: Budget::new(config.max_replay_bytes),
     })
 }
 
@@ -136,6 +144,49 @@ async fn a_slow_reader_costs_constant_memory() {
         }
         assert_eq!(seen, wanted, "nothing is lost, nothing comes twice");
     }
+    feed.writer.stop().await;
+}
+
+/// Streams of the past that nobody reads hold what the budget has, and a piece each beyond it; one that reads
+/// beside them gets everything; what they held comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_reads_keeps_to_the_budget() {
+    let data = tempfile::tempdir().unwrap();
+    let mut config = Config::new(data.path().to_owned(), "http://127.0.0.1:1".to_owned());
+    config.max_replay_bytes = 4 * FRAMES_BYTES;
+    let feed = open_with(config).await;
+    let filter = pb::Filter { themes: vec![SUBJECT.to_owned()], ..Default::default() };
+    // Twice what is kept in memory for everybody.
+    let count = 2 * RING_BYTES / BODY / 100 * 100;
+    for from in (0..count).step_by(100) {
+        publish(&feed, from..from + 100).await;
+    }
+
+    let commit = BODY + 1_000;
+    let (mut sleepers, mut held) = (Vec::new(), 0);
+    for number in 0..MOST - 2 {
+        let filter = if number % 2 == 0 { pb::Filter::default() } else { filter.clone() };
+        let mut sleeper = start(&feed, filter).await;
+        let opened = sleeper.next().await.unwrap().unwrap();
+        let frames = sleeper.next().await.unwrap().unwrap();
+        assert_eq!(events(&opened), 0);
+        held += frames.len() + sleeper.held_bytes(0);
+        sleepers.push((sleeper, frames));
+    }
+    let most = 4 * FRAMES_BYTES + (MOST - 2) * commit.max(SMALL_BYTES);
+    assert!(held <= most, "{held} bytes are held, {most} may be");
+    assert!(feed.budget.left() < FRAMES_BYTES, "the budget was not used up");
+
+    for (filter, wanted) in [(pb::Filter::default(), count), (filter, count / 4)] {
+        let mut reader = start(&feed, filter).await;
+        let mut seen = 0;
+        while seen < wanted {
+            seen += events(&reader.next().await.unwrap().unwrap());
+        }
+        assert_eq!(seen, wanted, "nothing is lost, nothing comes twice");
+    }
+    drop(sleepers);
+    assert_eq!(feed.budget.left(), 4 * FRAMES_BYTES, "something was not given back");
     feed.writer.stop().await;
 }
 
