@@ -8,6 +8,28 @@ use hansa_chassis::clock::Clock;
 use hansa_chassis::config::{LogOptions, ServeOptions};
 use hansa_journal::limits::SEGMENT_BYTES;
 
+/// What the streams of a feed may take; the limits of every server are beside them.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct StreamLimits {
+    /// Subscriptions at once; more are refused with RESOURCE_EXHAUSTED
+    #[arg(long, env = "HANSA_FEED_MAX_SUBSCRIPTIONS", value_name = "COUNT",
+          default_value_t = 20_000, value_parser = at_least_one)]
+    pub max_subscriptions: usize,
+
+    /// Bytes of the past that all subscriptions hold together and that their readers have not read, beyond
+    /// 16 KiB, or one larger commit, of each
+    #[arg(long, env = "HANSA_FEED_MAX_REPLAY_BYTES", value_name = "BYTES",
+          default_value_t = 512 * 1024 * 1024, value_parser = at_least_one)]
+    pub max_replay_bytes: usize,
+}
+
+impl Default for StreamLimits {
+    fn default() -> StreamLimits {
+        StreamLimits { max_subscriptions: 20_000, max_replay_bytes: 512 * 1024 * 1024 }
+    }
+}
+
 /// How a feed runs.
 #[derive(Clone, Debug, Args)]
 pub struct Config {
@@ -44,16 +66,9 @@ pub struct Config {
           default_value_t = SEGMENT_BYTES)]
     pub segment_bytes: u64,
 
-    /// Subscriptions at once; more are refused with RESOURCE_EXHAUSTED
-    #[arg(long, env = "HANSA_FEED_MAX_SUBSCRIPTIONS", value_name = "COUNT",
-          default_value_t = 20_000, value_parser = at_least_one)]
-    pub max_subscriptions: usize,
-
-    /// Bytes of the past that all subscriptions hold together and that their readers have not read, beyond
-    /// 16 KiB, or one larger commit, of each
-    #[arg(long, env = "HANSA_FEED_MAX_REPLAY_BYTES", value_name = "BYTES",
-          default_value_t = 512 * 1024 * 1024, value_parser = at_least_one)]
-    pub max_replay_bytes: usize,
+    /// What streams may take.
+    #[command(flatten)]
+    pub streams: StreamLimits,
 
     /// How the server runs and ends.
     #[command(flatten)]
@@ -74,8 +89,7 @@ impl Config {
             batch_commands: 512,
             batch_bytes: 1_048_576,
             segment_bytes: SEGMENT_BYTES,
-            max_subscriptions: 20_000,
-            max_replay_bytes: 512 * 1024 * 1024,
+            streams: StreamLimits::default(),
             serve: ServeOptions::default(),
             clock: Clock::default(),
         }

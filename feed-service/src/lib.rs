@@ -60,7 +60,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinError;
 
-pub use config::{Arguments, Config};
+pub use config::{Arguments, Config, StreamLimits};
 
 use follower::Follower;
 use grpc::Feed;
@@ -168,14 +168,14 @@ async fn run_over(
         state: state.clone(),
         following,
         connected,
-        subscriptions: Arc::new(Semaphore::new(config.max_subscriptions)),
-        max_subscriptions: config.max_subscriptions,
+        subscriptions: Arc::new(Semaphore::new(config.streams.max_subscriptions)),
+        max_subscriptions: config.streams.max_subscriptions,
         snapshots: Arc::new(Semaphore::new(MOST_SNAPSHOTS)),
         interests: Arc::clone(&interests),
         bell,
         named: Arc::default(),
         clock: config.clock,
-        budget: Budget::new(config.max_replay_bytes),
+        budget: Budget::new(config.streams.max_replay_bytes),
     });
     let follower = Follower {
         registry: config.registry,

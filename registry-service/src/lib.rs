@@ -135,6 +135,10 @@ pub async fn run_on(
         Writer::start(journal, machine, options).map_err(RunError::Start)?;
 
     let health = Health::new();
+    // Whoever asks first is told too.
+    for service in SERVICES {
+        health.not_serving(service).await;
+    }
     let queries = Queries::new(view.clone(), reader, state.clone());
     let imports = Imports::new(writer.clone(), queue, shutdown.clone());
     let registry = Registry::new(writer.clone(), queries.clone(), imports, clock, shutdown.clone());

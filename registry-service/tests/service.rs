@@ -11,8 +11,12 @@ mod harness;
 mod imports;
 #[path = "service/landscape.rs"]
 mod landscape;
+#[path = "service/limits.rs"]
+mod limits;
 #[path = "service/lists.rs"]
 mod lists;
+#[path = "service/process.rs"]
+mod process;
 #[path = "service/reads.rs"]
 mod reads;
 #[path = "service/starting.rs"]

@@ -1,5 +1,6 @@
 //! A view can be thrown away: it is rebuilt at the next start, with the same answers.
 
+use hansa_journal::disk::RealDisk;
 use hansa_proto::pb::feed::v1::{
     Campaign, Event, ListCampaignsRequest, ListStatementsRequest, Statement,
 };
@@ -8,7 +9,8 @@ use hansa_proto::pb::registry::v1::{
     ListNetworksRequest, Member, Membership, Network,
 };
 use hansa_tests::events::events_to_head;
-use hansa_tests::{World, make};
+use hansa_tests::on_disk::{OnDisk, copy_directory};
+use hansa_tests::{Clients, World, make};
 
 use crate::story::{NETWORKS, Story, network};
 
@@ -121,4 +123,36 @@ async fn request_ids_are_remembered_by_a_rebuilt_view() {
     let again = world.statements().publish_statement(publish).await.unwrap().into_inner();
     assert!(again.replayed);
     assert_eq!((again.position, again.statement), (published.position, published.statement));
+}
+
+/// A feed whose journal was exchanged for an older one does not go on as if nothing had been told since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_with_an_older_journal_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, older) = (directory.path().join("feed"), directory.path().join("older"));
+    let disk = RealDisk::shared();
+    let registry =
+        OnDisk::registry(disk.clone(), &directory.path().join("registry")).await.unwrap();
+    for number in 0..3 {
+        let feed = OnDisk::feed(disk.clone(), &data, &registry.url).await.unwrap();
+        let clients = Clients { registry_url: registry.url.clone(), feed_url: feed.url.clone() };
+        let request = make::network(&format!("n-{number}"));
+        let made = clients.registry().create_network(request).await.unwrap().into_inner();
+        clients.feed_follows(made.position).await;
+        feed.stop().await;
+        if number == 0 {
+            copy_directory(&data.join("journal"), &older);
+        }
+    }
+    std::fs::remove_dir_all(data.join("journal")).unwrap();
+    std::fs::rename(&older, data.join("journal")).unwrap();
+    let refused = OnDisk::feed(disk.clone(), &data, &registry.url).await.err().unwrap();
+    assert!(refused.contains("up to position 3") && refused.contains("ends at 1"), "{refused}");
+    std::fs::remove_dir_all(data.join("view")).unwrap();
+    let feed = OnDisk::feed(disk, &data, &registry.url).await.unwrap();
+    let clients = Clients { registry_url: registry.url.clone(), feed_url: feed.url.clone() };
+    clients.feed_follows(3).await;
+    assert_eq!(events_to_head(&mut clients.feed(), None).await.len(), 3);
+    feed.stop().await;
+    registry.stop().await;
 }

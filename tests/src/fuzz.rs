@@ -203,10 +203,13 @@ pub fn requests(bytes: &[u8]) {
     };
     let code = RUNTIME.block_on(call(channel.clone(), method, Bytes::copy_from_slice(message)));
     let own = [Code::Unknown, Code::Internal, Code::DataLoss, Code::Unavailable];
+    // A position that does not come is waited for as long as the caller wants.
+    let waited = |text: &str| text.contains("was not reached in time");
     // Bytes that are no message are refused by tonic itself, with INTERNAL.
     let code = code.filter(|(_, text)| !text.starts_with("failed to decode Protobuf message"));
     if let Some((code, text)) = code {
-        assert!(!own.contains(&code), "{method} failed: {code:?}, {text}");
+        let failed = own.contains(&code) && !waited(&text);
+        assert!(!failed, "{method} failed: {code:?}, {text}");
     }
 }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser};
+use feed_service::StreamLimits;
+use hansa_chassis::config::ServeOptions;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_client::import::{DataSet, Source};
 use hansa_client::{Feed, Registry, Start, Subscription};
@@ -72,6 +74,13 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     chaos: chaos::Arguments,
+
+    /// How each of the two servers runs and ends
+    #[command(flatten)]
+    serve: ServeOptions,
+
+    #[command(flatten)]
+    streams: StreamLimits,
 }
 
 /// Where the services are.
@@ -146,10 +155,12 @@ async fn start(
         front = Some(arguments.chaos.prepare(listener, control)?);
     }
 
-    let config = registry_service::Config::new(data.join("registry"));
+    let mut config = registry_service::Config::new(data.join("registry"));
+    config.serve = arguments.serve.clone();
     let running = registry_service::run(config, registry, shutdown.clone());
     services.spawn(async { Box::pin(running).await.context("the registry stopped") });
-    let config = feed_service::Config::new(data.join("feed"), endpoints.registry.clone());
+    let mut config = feed_service::Config::new(data.join("feed"), endpoints.registry.clone());
+    (config.serve, config.streams) = (arguments.serve.clone(), arguments.streams.clone());
     let running = feed_service::run(config, feed, shutdown.clone());
     services.spawn(async { Box::pin(running).await.context("the feed stopped") });
     Ok((endpoints, front))

@@ -57,7 +57,7 @@ async fn open_with(config: Config) -> Arc<Feed> {
         bell,
         named: Arc::default(),
         clock: config.clock,
-        budget: Budget::new(config.max_replay_bytes),
+        budget: Budget::new(config.streams.max_replay_bytes),
     })
 }
 
@@ -153,7 +153,7 @@ async fn a_slow_reader_costs_constant_memory() {
 async fn what_nobody_reads_keeps_to_the_budget() {
     let data = tempfile::tempdir().unwrap();
     let mut config = Config::new(data.path().to_owned(), "http://127.0.0.1:1".to_owned());
-    config.max_replay_bytes = 4 * FRAMES_BYTES;
+    config.streams.max_replay_bytes = 4 * FRAMES_BYTES;
     let feed = open_with(config).await;
     let filter = pb::Filter { themes: vec![SUBJECT.to_owned()], ..Default::default() };
     // Twice what is kept in memory for everybody.

@@ -358,7 +358,7 @@ async fn subscriptions_are_counted_and_given_back() {
     let data = tempfile::tempdir().unwrap();
     let registry = small_registry().await;
     let mut config = feed_service::Config::new(data.path().to_owned(), registry.uri.clone());
-    config.max_subscriptions = 1;
+    config.streams.max_subscriptions = 1;
     let feed = Feed::start_with(config).await;
     feed.health_becomes(tonic_health::pb::health_check_response::ServingStatus::Serving).await;
     let mut only = feed.subscribe(from_beginning()).await.unwrap();

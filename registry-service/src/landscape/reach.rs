@@ -62,6 +62,10 @@ impl AskedReach {
             &list,
             &mut violations,
         );
+        // A page goes on at its reach and country: what stands in a token is no index entry until it was read.
+        if page.after.as_deref().is_some_and(|after| parts(after).is_err()) {
+            violations.push("page_token", "is not a token of this list");
+        }
         violations.finish()?;
         Ok(AskedReach { countries, ascending, filter, page })
     }
@@ -245,4 +249,25 @@ fn of_no_country(
         members.entry(continent).or_default().push(id.to_string());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_token_that_leads_to_no_entry_is_refused() {
+        let first = AskedReach::parse(&pb::ListMemberReachRequest::default()).unwrap();
+        let parsed = |ending: &[u8]| {
+            let key = [tallies::CONNECTED, ending].concat();
+            let page_token = first.page.token_after(&key);
+            AskedReach::parse(&pb::ListMemberReachRequest { page_token, ..Default::default() })
+        };
+        assert!(parsed(b"3/ES/m").is_ok());
+        for ending in [&b"\xff\xff"[..], b"x/ES/m", b"3", b"3/ES", b"-1/ES/m"] {
+            assert!(parsed(ending).is_err(), "{ending:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use hansa_chassis::shutdown::Shutdown;
 use registry_service::{Config, RunError, run};
 
 use super::harness::*;
+use super::process::{Process, refused};
 
 async fn run_over(data: &std::path::Path) -> Result<(), RunError> {
     let (listener, _) = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -38,24 +39,47 @@ async fn a_damaged_journal_is_refused_and_left_as_it_is() {
 
 #[tokio::test]
 async fn the_binary_says_where_it_listens_and_drains_on_a_signal() {
-    use tokio::io::{AsyncBufReadExt, BufReader};
-    use tokio::process::Command;
-
     let data = tempfile::tempdir().unwrap();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_registry-service"))
-        .args(["--listen", "127.0.0.1:0", "--data"])
-        .arg(data.path())
-        .stdout(std::process::Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().unwrap();
-    let address = line.strip_prefix("registry listening on ").expect("the agreed words").to_owned();
-    let mut client = connect(&address).await;
+    let process = Process::start(data.path(), &[]).await;
+    let mut client = connect(&process.address).await;
     client.create_network(create_network("n")).await.unwrap();
-    let id = process.id().unwrap().to_string();
-    let killed = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-    assert!(killed.success());
-    assert!(process.wait().await.unwrap().success());
+    drop(client);
+    assert!(process.terminate().await.success());
+}
+
+/// An older journal put in the place of the present one by hand: the view has seen what was acknowledged.
+#[tokio::test]
+async fn a_view_ahead_of_its_journal_is_refused_until_it_is_deleted() {
+    let data = tempfile::tempdir().unwrap();
+    let (journal, older) = (data.path().join("journal"), data.path().join("older"));
+    for number in 0..3 {
+        let process = Process::start(data.path(), &[]).await;
+        let mut client = connect(&process.address).await;
+        client.create_network(create_network(&format!("n-{number}"))).await.unwrap();
+        drop(client);
+        assert!(process.terminate().await.success());
+        if number == 0 {
+            std::fs::create_dir(&older).unwrap();
+            for file in std::fs::read_dir(&journal).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), older.join(file.file_name())).unwrap();
+            }
+        }
+    }
+    std::fs::rename(&journal, data.path().join("newer")).unwrap();
+    std::fs::rename(&older, &journal).unwrap();
+    // However often it is tried.
+    for _ in 0..2 {
+        let said = refused(data.path()).await;
+        for words in ["up to position 3", "ends at 1", "hansa restore", "delete the directory"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+    std::fs::remove_dir_all(data.path().join("view")).unwrap();
+    let process = Process::start(data.path(), &[]).await;
+    let mut client = connect(&process.address).await;
+    let made = client.create_network(create_network("n-1")).await.unwrap().into_inner();
+    assert_eq!(made.position, 2, "the older journal goes on");
+    drop(client);
+    assert!(process.terminate().await.success());
 }
