@@ -127,7 +127,7 @@ async fn streams_go_by_positions(world: &World, joined_at: &[u64]) {
         let message = stream.message().await.unwrap().unwrap().message;
         let Some(Message::Batch(batch)) = message else { continue };
         told.extend(batch.events);
-        if told.len() % 5 == 0 {
+        if told.len().is_multiple_of(5) {
             let rest = messages_to_head(&mut world.feed(), after(Some(&batch.cursor))).await;
             let rest = batches(rest).into_iter().flat_map(|(events, _)| events);
             assert_eq!(rest.collect::<Vec<_>>(), events[told.len()..], "{}", told.len());

@@ -12,5 +12,5 @@ async fn strangers_cost_their_neighbours_nothing() {
     let report = Box::pin(run(&plan)).await;
     println!("{report:#?}");
     assert!(report.strangers.values().all(|count| *count > 0), "{:?}", report.strangers);
-    assert!(report.written.0 >= 15, "{:?}", report.written);
+    assert!(report.beside.written >= 15, "{:?}", report.beside);
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use hansa_chassis::clock::Stopwatch;
 use hansa_proto::pb::feed::v1::EventKind;
 use hansa_proto::pb::feed::v1::subscribe_response::Message;
 use tokio::task::JoinHandle;
@@ -14,11 +16,22 @@ use crate::events::from_beginning;
 use crate::make;
 use crate::world::within;
 
+/// How the caller beside the strangers fared.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// Members it wrote.
+    pub written: usize,
+    /// How often it was asked to come back.
+    pub refused: usize,
+    /// How long a write took, durable: half of them, 99 of 100, and the longest.
+    pub took: [Duration; 3],
+}
+
 /// One that writes members, one after the other, and one that is told of them.
 pub(super) struct Neighbours {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicUsize>,
-    writing: JoinHandle<usize>,
+    writing: JoinHandle<(usize, Vec<Duration>)>,
     reading: JoinHandle<Vec<String>>,
     stream_done: Arc<AtomicUsize>,
 }
@@ -31,18 +44,22 @@ impl Neighbours {
         let mut registry = clients.registry();
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&written));
         let writing = tokio::spawn(async move {
-            let mut refused = 0;
+            let (mut refused, mut took) = (0, Vec::new());
             while !stopped.load(Ordering::Relaxed) {
                 let number = counted.load(Ordering::Relaxed);
+                let stopwatch = Stopwatch::start();
                 match within(registry.create_member(make::member(&member(number), "PT"))).await {
-                    Ok(_) => drop(counted.fetch_add(1, Ordering::Relaxed)),
+                    Ok(_) => {
+                        took.push(stopwatch.elapsed());
+                        counted.fetch_add(1, Ordering::Relaxed);
+                    }
                     Err(status) => {
                         refusal(&status);
                         refused += 1;
                     }
                 }
             }
-            refused
+            (refused, took)
         });
         let mut feed = clients.feed();
         let mut stream =
@@ -82,11 +99,10 @@ impl Neighbours {
         .await;
     }
 
-    /// Ends them: what was told is what was written, in its order. Gives how often the caller was asked
-    /// to wait, and how much was written.
-    pub(super) async fn end(self, clients: &Clients) -> (usize, usize) {
+    /// Ends them: what was told is what was written, in its order.
+    pub(super) async fn end(self, clients: &Clients) -> Beside {
         self.stop.store(true, Ordering::Relaxed);
-        let refused = self.writing.await.expect("the caller goes on");
+        let (refused, mut took) = self.writing.await.expect("the caller goes on");
         let written = self.written.load(Ordering::Relaxed);
         self.stream_done.store(written + 1, Ordering::Relaxed);
         // One more, so that the subscriber looks again.
@@ -95,7 +111,9 @@ impl Neighbours {
         let told = within(self.reading).await.expect("the subscriber goes on");
         let expected: Vec<String> = (0..=written).map(|n| make::member_name(&member(n))).collect();
         assert_eq!(told, expected, "what was told is not what was written");
-        (refused, written)
+        took.sort_unstable();
+        let at = |hundredths: usize| took[(took.len() - 1) * hundredths / 100];
+        Beside { written, refused, took: [at(50), at(99), at(100)] }
     }
 }
 
