@@ -346,15 +346,15 @@ fn nobody_reading_is_no_error() {
 /// `hansa up` takes the limits of both services.
 #[tokio::test]
 async fn up_keeps_to_its_limits() {
-    use hansa_proto::pb::feed::v1::SubscribeRequest;
     use hansa_proto::pb::registry::v1::WatchChangesRequest;
+    use hansa_tests::events::from_beginning;
 
     let limits = ["--no-import", "--max-subscriptions", "1", "--max-open-calls", "20"];
     let up = Up::start(&limits);
     let clients =
         hansa_tests::Clients { registry_url: up.registry.clone(), feed_url: up.feed.clone() };
-    let held = clients.feed().subscribe(SubscribeRequest::default()).await.unwrap();
-    let refused = clients.feed().subscribe(SubscribeRequest::default()).await.unwrap_err();
+    let held = clients.feed().subscribe(from_beginning()).await.unwrap();
+    let refused = clients.feed().subscribe(from_beginning()).await.unwrap_err();
     assert!(format!("{refused:?}").contains("STREAM_QUOTA"), "{refused:?}");
     drop(held);
     let mut watches = Vec::new();
