@@ -35,9 +35,13 @@ pub(crate) struct Walk<'b> {
 }
 
 impl<'b> Walk<'b> {
-    /// From the beginning of a block, whose first key is known.
-    pub(crate) fn new(block: &'b [u8], first: &[u8]) -> Walk<'b> {
-        Walk { block, at: 0, key: first.to_vec() }
+    /// From the beginning of a block, whose first key is known. A block holds something: of one that does
+    /// not, only the key was written.
+    pub(crate) fn new(block: &'b [u8], first: &[u8]) -> Result<Walk<'b>, ViewError> {
+        match block.is_empty() {
+            true => Err(damaged()),
+            false => Ok(Walk { block, at: 0, key: first.to_vec() }),
+        }
     }
 
     /// The key of the entry walked to last.
@@ -110,7 +114,7 @@ mod tests {
                 append(&mut block, &before, key, value.as_deref());
                 before = key.clone();
             }
-            let mut walk = Walk::new(&block, &first);
+            let mut walk = Walk::new(&block, &first).unwrap();
             let mut found = BTreeMap::new();
             while let Some(value) = walk.step().unwrap() {
                 found.insert(walk.key().to_vec(), value.map(|value| block[value].to_vec()));
@@ -121,7 +125,7 @@ mod tests {
         /// Whatever the bytes are, walking them ends, with an error or without.
         #[test]
         fn damage_is_an_error(block in prop::collection::vec(any::<u8>(), 0..60)) {
-            let mut walk = Walk::new(&block, b"first");
+            let Ok(mut walk) = Walk::new(&block, b"first") else { return Ok(()) };
             while let Ok(Some(_)) = walk.step() {}
         }
     }

@@ -15,10 +15,11 @@ use crate::ViewError;
 use crate::layer::Layer;
 use crate::merge::{Cursor, Merge};
 use crate::run::{Facts, Run, RunCursor, RunWriter};
+use crate::shelf::Size;
 use crate::store::Held;
 
 /// So many runs of about one size are merged.
-const WIDTH: usize = 4;
+const WIDTH: usize = if cfg!(test) { 4 } else { 8 };
 /// Runs of fewer bytes are of the lowest level; each level is [`WIDTH`] times the one below.
 const LEVEL_BYTES: u64 = if cfg!(test) { 256 } else { 64 * 1024 * 1024 };
 /// Entries merged before a look at what is more urgent.
@@ -162,7 +163,7 @@ impl Keeper {
         }
         self.store()?;
         while let Some(id) = self.unfinished.pop() {
-            Run::remove(&held.tree, id)?;
+            held.shelf.remove_run(id)?;
         }
         while !held.bell.stopping() && self.merge(next == Next::Rest)? {
             self.store()?;
@@ -182,6 +183,12 @@ impl Keeper {
     fn next_id(&mut self) -> u32 {
         self.next_id += 1;
         self.next_id - 1
+    }
+
+    /// Of a run of so many bytes beside those there are.
+    fn size(&self, bytes: u64) -> Size {
+        let runs = &self.held.state.read().runs;
+        Size { bytes, of: runs.iter().map(|run| run.facts.bytes).sum() }
     }
 
     /// Writes the layer that waits for it as a run.
@@ -204,8 +211,8 @@ impl Keeper {
     }
 
     fn written(&mut self, layer: &Layer) -> Result<Run, ViewError> {
-        let id = self.next_id();
-        let mut run = RunWriter::new(&self.held.tree, id, layer.filtered());
+        let (id, size) = (self.next_id(), self.size(layer.bytes as u64));
+        let mut run = RunWriter::new(&self.held.shelf, id, size, layer.filtered())?;
         for (key, value) in &layer.changes {
             run.push(key, value.as_deref())?;
         }
@@ -236,10 +243,13 @@ impl Keeper {
         runs.insert(place, Arc::new(run));
         let facts: Vec<Facts> = runs.iter().map(|run| run.facts).collect();
         held.set_mark(held.stored(), &facts)?;
+        held.keep_mark()?;
         // Who reads the merged ones has ended when this lock is given.
         held.state.write().runs = runs;
         for run in merged {
-            Run::remove(&held.tree, run.facts.id)?;
+            let id = run.facts.id;
+            drop(run);
+            held.shelf.remove_run(id)?;
         }
         Ok(true)
     }
@@ -247,14 +257,14 @@ impl Keeper {
     /// The runs as one; none when it is time to stop.
     fn merged(&mut self, runs: &[Arc<Run>], is_oldest: bool) -> Result<Option<Run>, ViewError> {
         let held = Arc::clone(&self.held);
-        let cursors = runs.iter().map(|run| {
-            RunCursor::from(&held.tree, run.facts.id, Bound::Unbounded)
-                .map(|it| Cursor::Run(Box::new(it)))
-        });
+        let cursors = runs
+            .iter()
+            .map(|run| RunCursor::from(run, Bound::Unbounded).map(|it| Cursor::Run(Box::new(it))));
         let mut merge = Merge::new(cursors.collect::<Result<_, _>>()?, false);
-        let filtered = runs.iter().map(|run| run.facts.filtered).sum();
+        let sum = |of: fn(&Facts) -> u64| runs.iter().map(|run| of(&run.facts)).sum();
+        let (bytes, filtered) = (sum(|facts| facts.bytes), sum(|facts| facts.filtered));
         let id = self.next_id();
-        let mut run = RunWriter::new(&held.tree, id, filtered);
+        let mut run = RunWriter::new(&held.shelf, id, self.size(bytes), filtered)?;
         let mut walked = 0;
         while merge.step()? {
             let value = merge.value();
@@ -264,7 +274,8 @@ impl Keeper {
             walked += 1;
             if walked % STRETCH == 0 {
                 if held.bell.stopping() {
-                    return Ok(None);
+                    drop(run);
+                    return held.shelf.remove_run(id).map(|()| None);
                 }
                 self.store()?;
             }

@@ -17,7 +17,8 @@
 //! | `staging.rs` | what the writer decides against before it is durable |
 //! | `state.rs`, `merge.rs` | what there is: two layers and some runs, as one |
 //! | `layer.rs` | what was settled and is only in memory |
-//! | `run.rs`, `block.rs`, `filter.rs` | what is in sled, and how it is found there |
+//! | `run.rs`, `run/`, `block.rs`, `filter.rs` | what is in sled, and how it is found there |
+//! | `shelf.rs` | where sled keeps it |
 //! | `keeper.rs` | when layers become runs, and runs become one |
 
 mod block;
@@ -28,6 +29,7 @@ mod layer;
 mod mark;
 mod merge;
 mod run;
+mod shelf;
 mod staging;
 mod state;
 mod store;

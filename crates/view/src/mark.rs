@@ -6,6 +6,9 @@ use hansa_journal::{Chain, JournalId, Position};
 use crate::ViewError;
 use crate::run::Facts;
 
+/// How runs are laid out. Another way empties the view at the next start.
+const LAYOUT: u8 = 0x81;
+
 /// Where the runs of a view lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -17,7 +20,7 @@ pub(crate) struct Mark {
 
 impl Mark {
     pub(crate) fn encoded(&self, format: u8, identity: JournalId) -> Vec<u8> {
-        let mut bytes = vec![format];
+        let mut bytes = vec![LAYOUT, format];
         bytes.extend_from_slice(identity.as_bytes());
         bytes.extend_from_slice(&self.position.get().to_be_bytes());
         bytes.extend_from_slice(self.chain.as_bytes());
@@ -34,8 +37,8 @@ impl Mark {
 pub(crate) fn decoded(stored: &[u8], format: u8, identity: JournalId) -> Result<Mark, ViewError> {
     let damaged = |what: &str| ViewError::Damaged(what.to_owned());
     let short = || damaged("its mark has another length");
-    let (found, rest) = stored.split_first().ok_or_else(short)?;
-    if *found != format {
+    let (found, rest) = stored.split_first_chunk::<2>().ok_or_else(short)?;
+    if *found != [LAYOUT, format] {
         return Err(damaged("it has another format"));
     }
     let (journal, rest) = rest.split_first_chunk::<16>().ok_or_else(short)?;

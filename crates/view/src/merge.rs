@@ -1,5 +1,6 @@
 //! Layers and runs as one: of entries with the same key, that of the youngest counts.
 
+use std::cmp::Ordering;
 use std::collections::btree_map;
 use std::ops::Bound;
 
@@ -60,6 +61,10 @@ impl Cursor<'_> {
         }
     }
 
+    fn key(&self) -> Option<&[u8]> {
+        self.current().map(|(key, _)| key)
+    }
+
     fn advance(&mut self) -> Result<(), ViewError> {
         match self {
             Cursor::Layer(layer) => layer.advance(),
@@ -74,48 +79,55 @@ pub(crate) struct Merge<'s> {
     /// The youngest first.
     cursors: Vec<Cursor<'s>>,
     descending: bool,
-    /// Where the entry walked to last is.
+    /// Which of them has the entry walked to last.
     at: Option<usize>,
-    key: Vec<u8>,
+    /// The others that are at an entry, the one that comes next at the end.
+    waiting: Vec<usize>,
 }
 
 impl<'s> Merge<'s> {
     /// Of cursors that go in one direction, the youngest first.
     pub(crate) fn new(cursors: Vec<Cursor<'s>>, descending: bool) -> Merge<'s> {
-        Merge { cursors, descending, at: None, key: Vec::new() }
+        let waiting = Vec::with_capacity(cursors.len());
+        let mut merge = Merge { cursors, descending, at: None, waiting };
+        for index in 0..merge.cursors.len() {
+            merge.enter(index);
+        }
+        merge
     }
 
     /// Walks to the next entry; false when there is none.
     pub(crate) fn step(&mut self) -> Result<bool, ViewError> {
-        if self.at.is_some() {
-            for cursor in &mut self.cursors {
-                if cursor.current().is_some_and(|(key, _)| key == self.key) {
-                    cursor.advance()?;
-                }
+        if let Some(at) = self.at {
+            while let Some(next) =
+                self.waiting.pop_if(|next| self.cursors[*next].key() == self.cursors[at].key())
+            {
+                self.cursors[next].advance()?;
+                self.enter(next);
             }
+            self.cursors[at].advance()?;
+            self.enter(at);
         }
-        let mut next: Option<(usize, &[u8])> = None;
-        for (index, cursor) in self.cursors.iter().enumerate() {
-            let Some((key, _)) = cursor.current() else { continue };
-            let comes_first = next.is_none_or(|(_, first)| match self.descending {
-                true => key > first,
-                false => key < first,
-            });
-            if comes_first {
-                next = Some((index, key));
-            }
-        }
-        self.at = next.map(|(index, _)| index);
-        self.key.clear();
-        if let Some((_, key)) = next {
-            self.key.extend_from_slice(key);
-        }
+        self.at = self.waiting.pop();
         Ok(self.at.is_some())
+    }
+
+    /// Has a cursor wait in its place; at the end of its entries, it waits no more.
+    fn enter(&mut self, index: usize) {
+        let Some(key) = self.cursors[index].key() else { return };
+        let comes_later =
+            |other: &usize| match (self.cursors[*other].key().cmp(&Some(key)), self.descending) {
+                (Ordering::Equal, _) => *other > index,
+                (Ordering::Greater, false) | (Ordering::Less, true) => true,
+                (Ordering::Less, false) | (Ordering::Greater, true) => false,
+            };
+        let place = self.waiting.partition_point(comes_later);
+        self.waiting.insert(place, index);
     }
 
     /// The key of the entry walked to last.
     pub(crate) fn key(&self) -> &[u8] {
-        &self.key
+        self.at.and_then(|at| self.cursors[at].key()).unwrap_or_default()
     }
 
     /// Its value; none when the key is no more.

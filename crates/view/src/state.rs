@@ -4,7 +4,6 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use hansa_journal::{Chain, Position};
-use sled::Tree;
 
 use crate::filter::Hash;
 use crate::layer::Layer;
@@ -34,7 +33,7 @@ impl State {
         self.young.mark
     }
 
-    pub(crate) fn get(&self, tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let hash = Hash::of(key);
         for layer in [Some(&self.young), self.old.as_deref()].into_iter().flatten() {
             if let Some(value) = layer.get(key, hash) {
@@ -42,7 +41,7 @@ impl State {
             }
         }
         for run in self.runs.iter().filter(|run| run.may_hold(hash)) {
-            if let Some(value) = run.get(tree, key)? {
+            if let Some(value) = run.get(key)? {
                 return Ok(value);
             }
         }
@@ -52,35 +51,32 @@ impl State {
     /// Entries that begin with `prefix` from `start` on, ascending, at most `limit`.
     pub(crate) fn scan(
         &self,
-        tree: &Tree,
         prefix: &[u8],
         start: Bound<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        taken(self.from(tree, prefix, start)?, prefix, limit)
+        taken(self.from(prefix, start)?, prefix, limit)
     }
 
     /// Entries that begin with `prefix`, those before `end`, descending, at most `limit`.
     pub(crate) fn scan_back(
         &self,
-        tree: &Tree,
         prefix: &[u8],
         end: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        taken(self.before(tree, prefix, end)?, prefix, limit)
+        taken(self.before(prefix, end)?, prefix, limit)
     }
 
     /// Everything from `start` on, ascending; beyond what begins with `prefix`, not all there is.
     pub(crate) fn from<'s>(
         &'s self,
-        tree: &'s Tree,
         prefix: &[u8],
         start: Bound<&[u8]>,
     ) -> Result<Merge<'s>, ViewError> {
         let mut cursors = self.layers(start, Bound::Unbounded, false);
         for run in self.runs_with(prefix) {
-            cursors.push(Cursor::Run(Box::new(RunCursor::from(tree, run.facts.id, start)?)));
+            cursors.push(Cursor::Run(Box::new(RunCursor::from(run, start)?)));
         }
         Ok(Merge::new(cursors, false))
     }
@@ -88,14 +84,13 @@ impl State {
     /// Everything before `end`, descending; beyond what begins with `prefix`, not all there is.
     pub(crate) fn before<'s>(
         &'s self,
-        tree: &'s Tree,
         prefix: &[u8],
         end: Option<&[u8]>,
     ) -> Result<Merge<'s>, ViewError> {
         let (from, to) = (Bound::Included(prefix), end.map_or(Bound::Unbounded, Bound::Excluded));
         let mut cursors = self.layers(from, to, true);
         for run in self.runs_with(prefix) {
-            cursors.push(Cursor::Run(Box::new(RunCursor::before(tree, run.facts.id, end)?)));
+            cursors.push(Cursor::Run(Box::new(RunCursor::before(run, end)?)));
         }
         Ok(Merge::new(cursors, true))
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -19,6 +19,7 @@ use crate::keeper::{self, Bell};
 use crate::layer::{Changes, Layer};
 use crate::mark::{self, Mark};
 use crate::run::{Facts, Run};
+use crate::shelf::Shelf;
 use crate::state::{self, State};
 use crate::{Entry, Keys, Seen};
 
@@ -36,12 +37,6 @@ const LAYER_BYTES: usize = if cfg!(test) { 512 } else { 48 * 1024 * 1024 };
 /// What is settled while a layer is written waits beyond this.
 const WAITING_BYTES: usize = 2 * LAYER_BYTES;
 
-/// Large segments keep big nodes out of sled's separate, never synced files.
-const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// sled collects its garbage only in this thread.
-const FLUSH_EVERY_MS: u64 = 500;
-
 /// A view of a journal.
 pub struct View {
     held: Arc<Held>,
@@ -50,11 +45,11 @@ pub struct View {
 
 /// What a view and its keeper share.
 pub(crate) struct Held {
-    directory: PathBuf,
+    pub(crate) shelf: Shelf,
     format: u8,
     identity: JournalId,
     // Never cloned: dropping the view must release the directory.
-    pub(crate) tree: sled::Db,
+    marks: sled::Db,
     pub(crate) state: RwLock<State>,
     /// What the mark in sled says.
     stored: Mutex<(Position, Chain)>,
@@ -112,8 +107,9 @@ impl View {
         format: u8,
         identity: JournalId,
     ) -> Result<(View, Opening), ViewError> {
-        let fresh = !directory.join("db").exists();
-        match View::try_open(directory, format, identity) {
+        let shelf = Shelf::new(directory);
+        let fresh = shelf.is_fresh();
+        match View::try_open(&shelf, format, identity) {
             Ok(view) if fresh => {
                 view.reset()?;
                 Ok((view, Opening::Fresh))
@@ -121,42 +117,30 @@ impl View {
             Ok(view) => Ok((view, Opening::Kept)),
             Err(reason) => {
                 tracing::warn!(directory = %directory.display(), reason, "the view is rebuilt");
-                remove(directory)?;
-                let view =
-                    View::try_open(directory, format, identity).map_err(ViewError::Damaged)?;
+                shelf.remove_all()?;
+                let view = View::try_open(&shelf, format, identity).map_err(ViewError::Damaged)?;
                 view.reset()?;
                 Ok((view, Opening::Rebuilt { reason }))
             }
         }
     }
 
-    fn try_open(directory: &Path, format: u8, identity: JournalId) -> Result<View, String> {
-        if directory.join(CONDEMNED).exists() {
+    fn try_open(shelf: &Shelf, format: u8, identity: JournalId) -> Result<View, String> {
+        if shelf.directory().join(CONDEMNED).exists() {
             return Err("it failed when it was last used".to_owned());
         }
-        let fresh = !directory.join("db").exists();
-        remove_half_written_snapshots(directory).map_err(|error| error.to_string())?;
-        let open = || {
-            sled::Config::new()
-                .path(directory)
-                .mode(sled::Mode::LowSpace)
-                .segment_size(SEGMENT_BYTES)
-                .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(Some(FLUSH_EVERY_MS))
-                .open()
-                .map_err(ViewError::Storage)
-        };
-        let tree = guarded(open).map_err(|error| describe(&error))?;
+        let fresh = shelf.is_fresh();
+        let marks = guarded(|| shelf.mark()).map_err(|error| describe(&error))?;
         let opened = guarded(|| match fresh {
             true => Ok((State::new(origin(identity), Vec::new()), Vec::new())),
-            false => stored(&tree, format, identity),
+            false => stored(&marks, shelf, format, identity),
         });
         let (state, unfinished) = opened.map_err(|error| describe(&error))?;
         let held = Arc::new(Held {
-            directory: directory.to_owned(),
+            shelf: shelf.clone(),
             format,
             identity,
-            tree,
+            marks,
             stored: Mutex::new(state.mark()),
             state: RwLock::new(state),
             bell: Bell::default(),
@@ -249,10 +233,10 @@ impl View {
         for aside in held.frozen.lock().iter().filter_map(Weak::upgrade) {
             aside.lose();
         }
-        held.watched(|| held.tree.clear().map_err(ViewError::Storage))?;
         held.set_mark(origin(held.identity), &[])?;
+        held.keep_mark()?;
         *state = State::new(origin(held.identity), Vec::new());
-        Ok(())
+        held.watched(|| held.shelf.runs()?.into_iter().try_for_each(|id| held.shelf.remove_run(id)))
     }
 
     /// Has the view rebuilt at its next opening: it is in doubt.
@@ -290,7 +274,7 @@ impl Held {
         }
         for key in staged.keys() {
             for aside in &frozen {
-                aside.keep(key, || self.watched(|| state.get(&self.tree, key)))?;
+                aside.keep(key, || self.watched(|| state.get(key)))?;
             }
         }
         Ok(())
@@ -326,9 +310,14 @@ impl Held {
     ) -> Result<(), ViewError> {
         let mark = Mark { position, chain, runs: runs.to_vec() };
         let bytes = mark.encoded(self.format, self.identity);
-        self.watched(|| self.tree.insert(MARK, bytes).map_err(ViewError::Storage))?;
+        self.watched(|| self.marks.insert(MARK, bytes).map_err(ViewError::Storage))?;
         *self.stored.lock() = (position, chain);
         Ok(())
+    }
+
+    /// Has the mark on the disk, before something goes that an earlier one names.
+    pub(crate) fn keep_mark(&self) -> Result<(), ViewError> {
+        self.watched(|| self.marks.flush().map(drop).map_err(ViewError::Storage))
     }
 
     /// Runs an operation of sled; whatever goes wrong in it condemns the view.
@@ -345,9 +334,9 @@ impl Held {
 
     fn condemn(&self, reason: &dyn fmt::Display) {
         self.condemned.store(true, Ordering::Release);
-        tracing::error!(directory = %self.directory.display(), %reason, "the view is in doubt");
+        tracing::error!(directory = %self.shelf.directory().display(), %reason, "the view is in doubt");
         // Best effort: without the mark the next opening finds the damage itself, or not.
-        if let Err(error) = fs::write(self.directory.join(CONDEMNED), b"") {
+        if let Err(error) = fs::write(self.shelf.directory().join(CONDEMNED), b"") {
             tracing::error!(%error, "the view could not be marked for a rebuild");
         }
     }
@@ -359,16 +348,18 @@ fn origin(identity: JournalId) -> (Position, Chain) {
 
 /// The state sled holds, and the runs in it that were not finished.
 fn stored(
-    tree: &sled::Tree,
+    marks: &sled::Tree,
+    shelf: &Shelf,
     format: u8,
     identity: JournalId,
 ) -> Result<(State, Vec<u32>), ViewError> {
-    let stored = tree.get(MARK).map_err(ViewError::Storage)?;
+    let stored = marks.get(MARK).map_err(ViewError::Storage)?;
     let stored = stored.ok_or_else(|| ViewError::Damaged("no mark".to_owned()))?;
     let Mark { position, chain, runs } = mark::decoded(&stored, format, identity)?;
-    let mut unfinished = Run::all(tree)?;
+    let mut unfinished = shelf.runs()?;
     unfinished.retain(|id| !runs.iter().any(|run| run.id == *id));
-    let open = |facts: Facts| Run::open(tree, facts).map(Arc::new);
+    let all = runs.iter().map(|run| run.bytes).sum();
+    let open = |facts: Facts| Run::open(shelf, facts, all).map(Arc::new);
     let runs = runs.into_iter().map(open).collect::<Result<_, _>>()?;
     Ok((State::new((position, chain), runs), unfinished))
 }
@@ -415,7 +406,7 @@ impl ReadView<'_> {
             Some(before) if before < prefix => return Ok(Vec::new()),
             _ => past.as_deref(),
         };
-        self.held.watched(|| self.state.scan_back(&self.held.tree, prefix, end, limit))
+        self.held.watched(|| self.state.scan_back(prefix, end, limit))
     }
 
     /// Shows the entries that begin with `prefix`, ascending, after the key `after` where one is given,
@@ -427,7 +418,7 @@ impl ReadView<'_> {
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<Seen, ViewError>,
     ) -> Result<bool, ViewError> {
         self.held.watched(|| {
-            let merge = self.state.from(&self.held.tree, prefix, first(prefix, after))?;
+            let merge = self.state.from(prefix, first(prefix, after))?;
             state::visited(merge, prefix, &mut visit)
         })
     }
@@ -442,7 +433,7 @@ impl ReadView<'_> {
         let past = past(prefix);
         let end = before.or(past.as_deref());
         self.held.watched(|| {
-            let merge = self.state.before(&self.held.tree, prefix, end)?;
+            let merge = self.state.before(prefix, end)?;
             state::visited(merge, prefix, &mut visit)
         })
     }
@@ -450,7 +441,7 @@ impl ReadView<'_> {
 
 impl Keys for ReadView<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        self.held.watched(|| self.state.get(&self.held.tree, key))
+        self.held.watched(|| self.state.get(key))
     }
 
     fn scan(
@@ -460,7 +451,7 @@ impl Keys for ReadView<'_> {
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
         let start = first(prefix, after);
-        self.held.watched(|| self.state.scan(&self.held.tree, prefix, start, limit))
+        self.held.watched(|| self.state.scan(prefix, start, limit))
     }
 }
 
@@ -500,33 +491,6 @@ fn describe(error: &ViewError) -> String {
         ViewError::Storage(cause) => format!("{error}: {cause}"),
         ViewError::Directory { source, .. } => format!("{error}: {source}"),
         ViewError::Damaged(_) | ViewError::Value(_) => error.to_string(),
-    }
-}
-
-/// What sled left half-written keeps it from opening ever again; the log alone rebuilds everything.
-fn remove_half_written_snapshots(directory: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn remove(directory: &Path) -> Result<(), ViewError> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(ViewError::Directory { directory: directory.display().to_string(), source: error })
-        }
-        _ => Ok(()),
     }
 }
 
@@ -607,6 +571,27 @@ mod tests {
         let (view, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
         assert!(matches!(opening, Opening::Rebuilt { .. }), "{opening:?}");
         assert_eq!(view.mark().0, Position::ORIGIN);
+    }
+
+    #[test]
+    fn a_view_with_a_damaged_run_is_rebuilt() {
+        let cut = |log: &Path| {
+            let bytes = fs::read(log).unwrap();
+            fs::write(log, &bytes[..bytes.len() / 2]).unwrap();
+        };
+        let zeroed = |log: &Path| {
+            fs::write(log, vec![0; fs::metadata(log).unwrap().len() as usize]).unwrap();
+        };
+        let removed = |log: &Path| fs::remove_dir_all(log.parent().unwrap()).unwrap();
+        for damage in [&cut as &dyn Fn(&Path), &zeroed, &removed] {
+            let directory = tempfile::tempdir().unwrap();
+            filled(directory.path());
+            let run = fs::read_dir(directory.path().join("runs")).unwrap().next().unwrap();
+            damage(&run.unwrap().path().join("db"));
+            let (view, opening) = View::open(directory.path(), 1, identity(7)).unwrap();
+            assert!(matches!(opening, Opening::Rebuilt { .. }), "{opening:?}");
+            assert_eq!(view.get(b"a/1").unwrap(), None);
+        }
     }
 
     #[test]

@@ -77,16 +77,37 @@ fn visited(view: &View, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> (Ve
     (seen, at_end)
 }
 
-/// What is on disk at this moment is a state the view had.
-fn check_crashed(directory: &Path, history: &[Map]) {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() {
-            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+/// What is on disk of a view whose mark stands still meanwhile: no run goes before the mark names it no more.
+fn copied(directory: &Path) -> tempfile::TempDir {
+    let mark = || std::fs::read(directory.join("db")).unwrap();
+    loop {
+        let (copy, before) = (tempfile::tempdir().unwrap(), mark());
+        let is_whole = copy_files(directory, copy.path()).is_ok();
+        if is_whole && mark() == before {
+            std::fs::write(copy.path().join("db"), before).unwrap();
+            return copy;
         }
     }
-    let (view, _, _) = opened(copy.path());
+}
+
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => copy_files(&entry.path(), &to)?,
+            false => std::fs::copy(entry.path(), to).map(drop)?,
+        }
+    }
+    Ok(())
+}
+
+/// What is on disk at this moment is a state the view had.
+fn check_crashed(directory: &Path, history: &[Map]) {
+    let copy = copied(directory);
+    let (view, _, opening) = opened(copy.path());
+    assert_eq!(opening, Opening::Kept);
     let (position, found) = view.mark();
     let expected = match position {
         Position::ORIGIN => Chain::origin(IDENTITY),
