@@ -180,6 +180,52 @@ proptest! {
     }
 }
 
+fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whatever byte of whatever file is another one: what is read is what was written, or an error, or the
+/// view is empty and made again.
+#[test]
+fn damage_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (view, mut staging, _) = opened(directory.path());
+    let mut expected = Map::new();
+    for number in 0..400u32 {
+        let (key, value) = (format!("a/{number:04}").into_bytes(), number.to_be_bytes().repeat(9));
+        staging.put(key.clone(), value.clone());
+        expected.insert(key, value);
+    }
+    staging.keep();
+    staging.settle(Position::new(1), chain(1)).unwrap();
+    drop((view, staging));
+    // Opened once more, sled has noted where its pages are.
+    drop(opened(directory.path()));
+    let files = files(directory.path());
+    assert!(files.iter().any(|file| file.starts_with(directory.path().join("runs"))), "{files:?}");
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        let used = bytes.iter().rposition(|byte| *byte > 1).map_or(0, |last| last + 1);
+        for part in 0..16.min(used) {
+            let copy = tempfile::tempdir().unwrap();
+            copy_files(directory.path(), copy.path()).unwrap();
+            let mut damaged = bytes.clone();
+            damaged[used * part / 16] ^= 0x10;
+            let damaged_file = copy.path().join(file.strip_prefix(directory.path()).unwrap());
+            std::fs::write(damaged_file, damaged).unwrap();
+            let (view, _, opening) = opened(copy.path());
+            if let Ok(found) = view.read(|keys| keys.scan(b"", None, usize::MAX)) {
+                let expected = match opening {
+                    Opening::Kept => entries(expected.iter(), usize::MAX),
+                    _ => Vec::new(),
+                };
+                assert_eq!(found, expected, "{}, {part} of 16: {opening:?}", file.display());
+            }
+        }
+    }
+}
+
 /// Reading goes on while the keeper merges, and shows what is there.
 #[test]
 fn reads_and_merges_go_on_at_once() {
