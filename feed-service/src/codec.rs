@@ -18,9 +18,15 @@ use hansa_proto::ids::{EventId, RequestId, SubscriptionId};
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message as StreamMessage;
 use prost::Message;
+use prost::encoding::{self, WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use crate::content;
 use crate::domain::{Body, Followed, Former, Kept, NewEvent};
+
+/// Number of the batch in its message, and of what a batch has.
+const BATCH: u32 = 2;
+const EVENTS: u32 = 1;
+const CURSOR: u32 = 2;
 
 /// Format of the meta part.
 pub(crate) const META_FORMAT: u8 = 1;
@@ -183,18 +189,19 @@ pub(crate) fn timestamp(micros: i64) -> prost_types::Timestamp {
 pub(crate) fn encode(
     identity: JournalId,
     slot: Slot,
-    events: Vec<pb::Event>,
+    events: &[pb::Event],
     meta: &CommitMeta,
 ) -> Draft {
-    let (position, mut stored) = (slot.position, stored_meta(meta));
+    let (cursor, mut stored) = (cursor(identity, slot.position), stored_meta(meta));
     if events.iter().any(|event| content::told(event).is_some()) {
-        let mut left = Decoded { events: events.clone(), meta: meta.clone() };
+        let mut left = Decoded { events: events.to_vec(), meta: meta.clone() };
         let Ok(_) = erase(&mut left, |_| Ok::<_, Infallible>(u64::MAX));
-        let needed = erasure(identity, position, left).size() + ERASURE_BYTES;
-        let held = 1 + stored.encoded_len() + encode_body(identity, position, &events).len();
+        let meta_bytes = stored_meta(&left.meta).encoded_len();
+        let needed = meta_bytes + body_bytes(&left.events, &cursor) + ERASURE_BYTES;
+        let held = stored.encoded_len() + body_bytes(events, &cursor);
         stored.room = vec![0; needed.saturating_sub(held)];
     }
-    let (meta, body) = (encode_meta(&stored), encode_body(identity, position, &events));
+    let (meta, body) = (encode_meta(&stored), encode_body(events, &cursor));
     Draft { recorded_at_micros: slot.recorded_at_micros, meta, body }
 }
 
@@ -220,13 +227,27 @@ pub(crate) fn erase<E>(
 /// What is to stand in the place of a commit of which something is erased.
 pub(crate) fn erasure(identity: JournalId, position: Position, left: Decoded) -> Erasure {
     let meta = encode_meta(&stored_meta(&left.meta));
-    Erasure { position, meta, body: encode_body(identity, position, &left.events) }
+    Erasure { position, meta, body: encode_body(&left.events, &cursor(identity, position)) }
 }
 
-fn encode_body(identity: JournalId, position: Position, events: &[pb::Event]) -> Bytes {
-    let batch = pb::Batch { events: events.to_vec(), cursor: cursor(identity, position) };
-    let body = pb::SubscribeResponse { message: Some(StreamMessage::Batch(batch)) };
-    Bytes::from(body.encode_to_vec())
+/// A batch in its message, as prost encodes it, of events that are not taken for it.
+fn encode_body(events: &[pb::Event], cursor: &Bytes) -> Bytes {
+    let mut body = BytesMut::with_capacity(body_bytes(events, cursor));
+    encode_key(BATCH, WireType::LengthDelimited, &mut body);
+    encode_varint(batch_bytes(events, cursor) as u64, &mut body);
+    events.iter().for_each(|event| encoding::message::encode(EVENTS, event, &mut body));
+    encoding::bytes::encode(CURSOR, cursor, &mut body);
+    body.freeze()
+}
+
+fn body_bytes(events: &[pb::Event], cursor: &Bytes) -> usize {
+    let batch = batch_bytes(events, cursor);
+    key_len(BATCH) + encoded_len_varint(batch as u64) + batch
+}
+
+fn batch_bytes(events: &[pb::Event], cursor: &Bytes) -> usize {
+    let events = events.iter().map(|event| encoding::message::encoded_len(EVENTS, event));
+    events.sum::<usize>() + encoding::bytes::encoded_len(CURSOR, cursor)
 }
 
 /// The cursor that says *after this position*.

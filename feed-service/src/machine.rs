@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hansa_journal::limits::COMMIT_BYTES;
 use hansa_journal::{
     Chain, Commit, Decision, Erasure, Fault, JournalId, Machine, Position, Refused, Slot,
@@ -24,7 +25,7 @@ pub(crate) struct Request {
     pub(crate) principal: String,
     /// What makes a retry safe, if the caller gave it.
     pub(crate) request_id: Option<RequestId>,
-    /// SHA-256 of the payload.
+    /// SHA-256 of the payload of a request with an id.
     pub(crate) payload_hash: [u8; 32],
     /// Whether only to check.
     pub(crate) validate_only: bool,
@@ -110,23 +111,23 @@ impl FeedMachine {
         for event in &mut events {
             self.complete(slot, event)?;
         }
-        let mut draft = codec::encode(self.identity, slot, events.clone(), &meta);
+        let mut draft = codec::encode(self.identity, slot, &events, &meta);
         if following > 0 && !draft.fits() {
             keep_what_fits(&mut events, certain, draft.size());
-            draft = codec::encode(self.identity, slot, events.clone(), &meta);
+            draft = codec::encode(self.identity, slot, &events, &meta);
         }
         if matches!(room, Room::Registry) && !draft.fits() {
             leave_out_former_themes(&mut events);
-            draft = codec::encode(self.identity, slot, events.clone(), &meta);
+            draft = codec::encode(self.identity, slot, &events, &meta);
         }
         if matches!(room, Room::Registry) && !draft.fits() {
             leave_out_repeated_themes(&mut events);
-            draft = codec::encode(self.identity, slot, events.clone(), &meta);
+            draft = codec::encode(self.identity, slot, &events, &meta);
         }
         if (events.is_empty() && following > 0) || draft.size() > room.bytes() {
             return Err(Refused::TooLarge);
         }
-        self.stage(slot, &events, &meta)?;
+        self.stage(slot, &events, &meta, &draft.body)?;
         let answer = match room {
             Room::Registry => self.recorded()?,
             _ => Answer::Done(Box::new(events.swap_remove(decided.answer)), slot.position),
@@ -155,13 +156,14 @@ impl FeedMachine {
         slot: Slot,
         events: &[pb::Event],
         meta: &CommitMeta,
+        body: &Bytes,
     ) -> Result<(), Refused<Rejection>> {
         if let Err(error) = view::fold(&mut self.staging, slot.position, events, meta) {
             self.staging.undo();
             return Err(view_failed(error));
         }
         self.staging.keep();
-        self.note(events)
+        self.note(slot.position, events, body)
     }
 }
 

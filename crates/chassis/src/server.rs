@@ -21,6 +21,7 @@ mod gather;
 mod life;
 mod limits;
 mod origin;
+mod tasks;
 
 use std::io;
 use std::net::SocketAddr;

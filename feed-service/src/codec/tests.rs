@@ -178,7 +178,7 @@ fn commit_of(kind: EventKind) -> (Vec<pb::Event>, Draft) {
     };
     let origin = Origin { principal: "anonymous", request_id: "request", registry_position: 4 };
     let events = place(SLOT, &origin, vec![event]);
-    let draft = encode(identity(), SLOT, events.clone(), &meta());
+    let draft = encode(identity(), SLOT, &events, &meta());
     (events, draft)
 }
 
@@ -209,7 +209,7 @@ fn what_remains_of_a_commit_fits_in_its_place() {
                 statement.title = title.to_owned();
             }
         }
-        let draft = encode(identity(), SLOT, events.clone(), &meta());
+        let draft = encode(identity(), SLOT, &events, &meta());
         let commit = Commit {
             position: SLOT.position,
             chain: Chain::from_bytes([0; 32]),

@@ -16,6 +16,7 @@ const USUAL_PATIENCE: Duration = Duration::from_secs(10);
 /// What surrounds a command.
 pub(super) struct Envelope {
     pub(super) request_id: Option<RequestId>,
+    /// Of a request with an id; otherwise zeros.
     pub(super) payload_hash: [u8; 32],
     pub(super) validate_only: bool,
     pub(super) min_registry_position: u64,
@@ -88,14 +89,19 @@ pub(super) fn open<W: Write>(
             RequestId::parse(text).map_err(|problem| violations.push("request_id", problem)).ok()
         }
     };
+    // Only a request id makes it matter.
+    let payload_hash = request_id.as_ref().map(|_| payload_hash(&message)).unwrap_or_default();
+    let envelope =
+        Envelope { request_id, payload_hash, validate_only, min_registry_position, patience };
+    (envelope, message)
+}
+
+fn payload_hash<W: Write>(message: &W) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(W::METHOD);
     hash.update([0]);
     hash.update(message.encode_to_vec());
-    let payload_hash = hash.finalize().into();
-    let envelope =
-        Envelope { request_id, payload_hash, validate_only, min_registry_position, patience };
-    (envelope, message)
+    hash.finalize().into()
 }
 
 /// How long a call may wait for a position: most of the caller's deadline.
@@ -116,7 +122,11 @@ mod tests {
 
     #[test]
     fn only_the_payload_counts_for_the_hash() {
-        let plain = pb::SignStatementRequest { name: "statements/a".into(), ..Default::default() };
+        let plain = pb::SignStatementRequest {
+            name: "statements/a".into(),
+            request_id: "first".into(),
+            ..Default::default()
+        };
         let (first, _) = opened(plain.clone());
         let (second, violations) = opened(pb::SignStatementRequest {
             request_id: "again".into(),

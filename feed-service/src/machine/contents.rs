@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use hansa_journal::{Commit, Erasure, Fault, Position, ReadError, Refused, Slot};
 use hansa_proto::feed::EventKind;
 use hansa_proto::ids::StatementId;
@@ -23,8 +24,8 @@ pub(crate) type ReadCommit = Box<dyn Fn(Position) -> Result<Commit, ReadError> +
 /// Where content is found.
 pub(super) struct Contents {
     read: ReadCommit,
-    /// Events of the batch that tell content: they are not in the journal yet.
-    staged: BTreeMap<(u64, u32), pb::Event>,
+    /// Bodies of commits of the batch that tell content: they are not in the journal yet.
+    staged: BTreeMap<Position, Bytes>,
     /// Commits of which a redaction in the batch, or settled since this was asked for, erases something.
     due: Vec<Position>,
     /// Whether everything that was ever redacted was looked at once.
@@ -48,12 +49,16 @@ impl Contents {
     }
 
     fn event(&self, place: Place) -> Result<pb::Event, Fault> {
-        if let Some(event) = self.staged.get(&(place.position, place.index)) {
-            return Ok(event.clone());
-        }
-        let commit = (self.read)(Position::new(place.position))
-            .map_err(|error| Fault::caused("the content of a statement cannot be read", error))?;
-        let events = codec::decode_events(&commit.body)
+        let position = Position::new(place.position);
+        let body = match self.staged.get(&position) {
+            Some(body) => body.clone(),
+            None => {
+                let commit = (self.read)(position);
+                let unread = "the content of a statement cannot be read";
+                commit.map_err(|error| Fault::caused(unread, error))?.body
+            }
+        };
+        let events = codec::decode_events(&body)
             .map_err(|error| Fault::caused("the content of a statement cannot be read", error))?;
         let event = events.into_iter().nth(place.index as usize);
         event.ok_or_else(|| Fault::new(format!("commit {} lost an event", place.position)))
@@ -100,12 +105,17 @@ impl FeedMachine {
         Lookup(&self.staging).told_at(&id)
     }
 
-    /// Takes note of what events of the batch tell and erase.
-    pub(super) fn note(&mut self, events: &[pb::Event]) -> Result<(), Refused<Rejection>> {
+    /// Takes note of what events of a commit of the batch tell and erase.
+    pub(super) fn note(
+        &mut self,
+        position: Position,
+        events: &[pb::Event],
+        body: &Bytes,
+    ) -> Result<(), Refused<Rejection>> {
+        if events.iter().any(|event| content::told(event).is_some()) {
+            self.contents.staged.insert(position, body.clone());
+        }
         for event in events {
-            if content::told(event).is_some() {
-                self.contents.staged.insert((event.position, event.index), event.clone());
-            }
             if let (true, Some(Body::StatementBody(statement))) =
                 (event.kind == EventKind::StatementRedacted.to_pb(), &event.body)
             {

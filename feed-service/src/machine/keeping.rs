@@ -20,11 +20,11 @@ impl FeedMachine {
             return Ok(Decision::Answer(Answer::Kept(kept, checked_at)));
         }
         let meta = CommitMeta { answered, kept: Some(kept.clone()), ..CommitMeta::default() };
-        let draft = codec::encode(self.identity, slot, Vec::new(), &meta);
+        let draft = codec::encode(self.identity, slot, &[], &meta);
         if !draft.fits() {
             return Err(Refused::TooLarge);
         }
-        self.stage(slot, &[], &meta)?;
+        self.stage(slot, &[], &meta, &draft.body)?;
         Ok(Decision::Commit { draft, answer: Answer::Kept(kept, slot.position) })
     }
 }

@@ -1,15 +1,17 @@
 //! The open connections of one server: accepting them, and ending every task that serves them.
 //!
-//! Each connection and each HTTP/2 stream in it is a task. All of them are counted, and all of them
-//! stop when `dropped` is cancelled, so that after [`Connections::drop_all`] nothing holds on to what
-//! the services own. (tonic's own server detaches its tasks; they outlive it.)
+//! Each connection and each HTTP/2 stream in it is a task (`tasks.rs`), so that after
+//! [`Connections::drop_all`] nothing holds on to what the services own. (tonic's own server detaches its
+//! tasks; they outlive it.)
 
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_TYPE, ORIGIN};
+use http::{HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -17,10 +19,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tonic::transport::server::Connected;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, service_fn};
 
@@ -30,11 +30,46 @@ use super::gather::Gather;
 use super::life::Life;
 use super::limits;
 use super::origin;
+use super::tasks::{CallTasks, Tasks};
 
 /// How long accepting pauses when the system refuses, as it does when files run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-type Answering = BoxCloneSyncService<Request<Body>, http::Response<Body>, Infallible>;
+/// An answer on its way.
+type Answer = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+/// Answers calls. From the outside in: who may ask from a page, gRPC-Web, one call; what needs only the
+/// last goes there at once.
+#[derive(Clone)]
+struct Answering {
+    calls: Calls,
+    pages: BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>,
+}
+
+impl Answering {
+    fn new(calls: Calls) -> Answering {
+        let inner = calls.clone();
+        let call = service_fn(move |request| inner.clone().answer(request));
+        let web = tonic_web::GrpcWebLayer::new().layer(call);
+        Answering { calls, pages: BoxCloneSyncService::new(origin::only_local_pages(web)) }
+    }
+
+    fn answer(&self, request: Request<Body>) -> Answer {
+        match is_plain(&request) {
+            true => Box::pin(self.calls.clone().answer(request)),
+            false => self.pages.clone().call(request),
+        }
+    }
+}
+
+/// Whether it is no page that asks, and not gRPC-Web.
+fn is_plain<B>(request: &Request<B>) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    request.version() == Version::HTTP_2
+        && request.method() == Method::POST
+        && !request.headers().contains_key(ORIGIN)
+        && !kind.is_some_and(|kind| kind.starts_with(b"application/grpc-web"))
+}
 
 /// See the top of this file.
 pub(super) struct Connections {
@@ -47,64 +82,15 @@ pub(super) struct Connections {
     _guard: DropGuard,
 }
 
-/// Runs the tasks of one server.
-#[derive(Debug, Clone, Default)]
-struct Tasks {
-    tracker: TaskTracker,
-    dropped: CancellationToken,
-}
-
-/// Runs the calls of one connection.
-#[derive(Debug, Clone)]
-struct CallTasks {
-    tasks: Tasks,
-    life: Arc<Life>,
-}
-
-/// Ends a call of a connection, also when it is dropped.
-struct Call(Arc<Life>);
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for CallTasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.life.begin();
-        let call = Call(Arc::clone(&self.life));
-        self.tasks.execute(async move {
-            task.await;
-            drop(call);
-        });
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Tasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        let dropped = self.dropped.clone();
-        self.tracker.spawn(async move {
-            dropped.run_until_cancelled_owned(task).await;
-        });
-    }
-}
-
 impl Connections {
     pub(super) fn new(routes: Routes, limits: &Limits) -> Self {
         let tasks = Tasks::default();
         Self {
-            answering: answering(routes, limits, &tasks),
+            answering: Answering::new(Calls::new(routes, limits, tasks.tracker())),
             limits: limits.clone(),
             places: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
             stopped: CancellationToken::new(),
-            _guard: tasks.dropped.clone().drop_guard(),
+            _guard: tasks.guard(),
             tasks,
         }
     }
@@ -127,23 +113,23 @@ impl Connections {
     /// Lets open calls go on, takes no new ones and closes what is idle.
     pub(super) fn stop(&self) {
         self.stopped.cancel();
-        self.tasks.tracker.close();
+        self.tasks.close();
     }
 
     /// Returns once every task has ended after [`Connections::stop`].
     pub(super) async fn ended(&self) {
-        self.tasks.tracker.wait().await;
+        self.tasks.ended().await;
     }
 
     /// How many tasks there are.
     pub(super) fn open(&self) -> usize {
-        self.tasks.tracker.len()
+        self.tasks.open()
     }
 
     /// Drops all connections and calls, and returns once that is done.
     pub(super) async fn drop_all(self) {
         self.stop();
-        self.tasks.dropped.cancel();
+        self.tasks.drop_all();
         self.ended().await;
     }
 
@@ -151,18 +137,16 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot turn off delays on a connection");
         }
-        let peer = stream.connect_info();
         let answering = self.answering.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer.clone());
-            answering.clone().call(request.map(Body::new))
+        let service = service_fn(move |request: Request<Incoming>| {
+            answering.answer(request.map(Body::new))
         });
         let life = Arc::new(Life::default());
-        let calls = CallTasks { tasks: self.tasks.clone(), life: Arc::clone(&life) };
+        let calls = CallTasks::new(self.tasks.clone(), Arc::clone(&life));
         let http = http_server(calls, &self.limits);
         let (handshake, idle) = (self.limits.handshake_deadline, self.limits.idle_deadline);
         let stopped = self.stopped.clone();
-        hyper::rt::Executor::execute(&self.tasks, async move {
+        self.tasks.spawn(async move {
             let service = TowerToHyperService::new(service);
             let stream = TokioIo::new(Gather::new(stream, Arc::clone(&life)));
             let mut connection = pin!(http.serve_connection(stream, service));
@@ -188,14 +172,6 @@ impl Connections {
             drop(place);
         });
     }
-}
-
-/// From the outside in: who may ask from a page, gRPC-Web, one call.
-fn answering(routes: Routes, limits: &Limits, tasks: &Tasks) -> Answering {
-    let calls = Calls::new(routes, limits, tasks.tracker.clone());
-    let call = service_fn(move |request| calls.clone().answer(request));
-    let web = tonic_web::GrpcWebLayer::new().layer(call);
-    BoxCloneSyncService::new(origin::only_local_pages(web))
 }
 
 fn http_server(calls: CallTasks, limits: &Limits) -> auto::Builder<CallTasks> {
