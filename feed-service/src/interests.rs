@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use hansa_journal::{Position, ReadLimit, Reader};
@@ -33,32 +35,45 @@ const MOST_NOTED: usize = 256;
 
 /// All who wait.
 #[derive(Default)]
-pub(crate) struct Interests(Mutex<State>);
+pub(crate) struct Interests {
+    entered: Mutex<Entered>,
+    /// Everything up to here was looked at, or was there before anybody waited. Moved when all it
+    /// concerns are noted, so whoever reads it before what is noted misses nothing.
+    seen: AtomicU64,
+    /// Events looked at.
+    looked_at: AtomicU64,
+    /// Nobody looks any more.
+    closed: AtomicBool,
+}
 
 #[derive(Default)]
-struct State {
-    /// Everything up to here was looked at, or was there before anybody waited.
-    seen: Option<Position>,
-    waiting: HashMap<u64, Entry>,
-    by_term: HashMap<Term, BTreeSet<u64>>,
+struct Entered {
+    /// Whether `seen` is a position yet.
+    looking: bool,
+    waiting: HashMap<u64, Arc<One>>,
+    by_term: HashMap<Term, BTreeMap<u64, Arc<One>>>,
     next_id: u64,
-    /// Events looked at.
-    looked_at: u64,
-    /// Filters held against an event.
+    /// Those an event was found to concern by what they are entered under.
     #[cfg(test)]
-    evaluations: u64,
-    /// Nobody looks any more.
-    closed: bool,
+    found: u64,
 }
 
 /// One who waits.
-struct Entry {
+struct One {
+    id: u64,
     matcher: Arc<Matcher>,
-    entered_under: Vec<Term>,
-    ring: Arc<Notify>,
+    /// Whether an event that has a term it is entered under matches: its filter has no other axis.
+    exact: bool,
+    ring: Notify,
+    noted: Mutex<Noted>,
+}
+
+/// What one has to take.
+#[derive(Default)]
+struct Noted {
     /// The first commits with events that match and were not taken yet.
-    noted: VecDeque<Match>,
-    /// Commits that match after those noted, when there are more.
+    first: VecDeque<Match>,
+    /// Commits that match after those, when there are more: the first and the last of them.
     beyond: Option<(Position, Position)>,
 }
 
@@ -87,10 +102,10 @@ pub(crate) enum Outlook {
 /// An entry, as long as it is held.
 pub(crate) struct Interest {
     interests: Arc<Interests>,
-    id: u64,
+    one: Arc<One>,
+    entered_under: Vec<Term>,
     from: Position,
     events_before: u64,
-    ring: Arc<Notify>,
 }
 
 impl Interests {
@@ -102,74 +117,72 @@ impl Interests {
         under: Vec<Term>,
         head: Position,
     ) -> Interest {
-        let mut state = self.0.lock();
-        let from = *state.seen.get_or_insert(head);
-        let (id, ring) = (state.next_id, Arc::new(Notify::new()));
-        state.next_id += 1;
+        let mut entered = self.entered.lock();
+        let from = self.begin(&mut entered, head);
+        let (id, exact) = (entered.next_id, matcher.axes().len() == 1);
+        entered.next_id += 1;
+        let (ring, noted) = (Notify::new(), Mutex::default());
+        let one = Arc::new(One { id, matcher, exact, ring, noted });
         for term in &under {
-            state.by_term.entry(term.clone()).or_default().insert(id);
+            entered.by_term.entry(term.clone()).or_default().insert(id, Arc::clone(&one));
         }
-        let entry = Entry {
-            matcher,
-            entered_under: under,
-            ring: Arc::clone(&ring),
-            noted: VecDeque::new(),
-            beyond: None,
-        };
-        state.waiting.insert(id, entry);
-        let events_before = state.looked_at;
-        Interest { interests: Arc::clone(self), id, from, events_before, ring }
+        entered.waiting.insert(id, Arc::clone(&one));
+        let (interests, events_before) = (Arc::clone(self), self.looked_at.load(Acquire));
+        Interest { interests, one, entered_under: under, from, events_before }
+    }
+
+    /// Where has been looked; from a head on, if looking has not begun.
+    fn begin(&self, entered: &mut Entered, head: Position) -> Position {
+        if !std::mem::replace(&mut entered.looking, true) {
+            self.seen.store(head.get(), Release);
+        }
+        Position::new(self.seen.load(Acquire))
     }
 
     /// Holds the events of the next commits against those they may concern.
     pub(crate) fn look_at(&self, commits: &[(Position, Vec<pb::Event>)]) {
-        // Found before the lock is taken: all who wait share it.
+        // Found before the lock is taken: all who enter share it.
         let found: Vec<Vec<BTreeSet<Term>>> =
             commits.iter().map(|(_, events)| events.iter().map(terms).collect()).collect();
-        let mut state = self.0.lock();
-        let mut rings = HashMap::new();
+        let mut entered = self.entered.lock();
+        let mut concerned = HashMap::new();
         for ((position, events), terms) in commits.iter().zip(found) {
-            state.note(*position, events, &terms, &mut rings);
+            entered.note(*position, events, &terms, &mut concerned);
         }
         let Some((last, _)) = commits.last() else { return };
-        state.seen = Some(*last);
-        let signs_before = state.looked_at / SIGN_EVENTS as u64;
-        state.looked_at += commits.iter().map(|(_, events)| events.len() as u64).sum::<u64>();
-        if state.looked_at / SIGN_EVENTS as u64 > signs_before {
-            state.ring_all();
+        let events = commits.iter().map(|(_, events)| events.len() as u64).sum::<u64>();
+        let before = self.looked_at.fetch_add(events, AcqRel);
+        self.seen.store(last.get(), Release);
+        let signs = |events: u64| events / SIGN_EVENTS as u64;
+        if signs(before + events) > signs(before) {
+            entered.ring_all();
         }
-        // Whoever is woken asks at once, which needs the lock.
-        drop(state);
-        for ring in rings.into_values() {
-            ring.notify_one();
+        drop(entered);
+        for one in concerned.into_values() {
+            one.ring.notify_one();
         }
     }
 
     /// When nobody waits there is nothing to look at up to a position. Whether that is so.
     fn passes(&self, up_to: Position) -> bool {
-        let mut state = self.0.lock();
-        if !state.waiting.is_empty() {
+        let mut entered = self.entered.lock();
+        if !entered.waiting.is_empty() {
             return false;
         }
-        state.seen = Some(up_to);
+        entered.looking = true;
+        self.seen.store(up_to.get(), Release);
         true
     }
 
     /// Wakes everybody: the service ends its streams.
     pub(crate) fn ring_all(&self) {
-        self.0.lock().ring_all();
-    }
-
-    /// Filters held against an event so far.
-    #[cfg(test)]
-    pub(crate) fn evaluations(&self) -> u64 {
-        self.0.lock().evaluations
+        self.entered.lock().ring_all();
     }
 
     /// Looks at every commit as it is released, until the writer ends. Begins at the head, so it is
     /// called when the journal is replayed.
     pub(crate) async fn watch(&self, reader: &Reader) {
-        let mut at = *self.0.lock().seen.get_or_insert(reader.head());
+        let mut at = self.begin(&mut self.entered.lock(), reader.head());
         while reader.beyond(at).await.is_ok() {
             let head = reader.head();
             if self.passes(head) {
@@ -205,68 +218,70 @@ impl Interests {
     }
 
     fn rest(&self) -> Option<Duration> {
-        bell::rest(self.0.lock().waiting.len())
+        if let Ok(micros) = std::env::var("HANSA_X_REST") {
+            return micros.parse().ok().map(Duration::from_micros);
+        }
+        bell::rest(self.entered.lock().waiting.len())
     }
 
     fn close(&self) {
-        let mut state = self.0.lock();
-        state.closed = true;
-        state.ring_all();
+        self.closed.store(true, Release);
+        self.ring_all();
     }
 }
 
-impl State {
-    /// Notes a commit for those it concerns, and who is to be woken.
+impl Entered {
+    /// Notes a commit for those it concerns, who are to be woken.
     fn note(
         &mut self,
         position: Position,
         events: &[pb::Event],
         terms: &[BTreeSet<Term>],
-        rings: &mut HashMap<u64, Arc<Notify>>,
+        concerned: &mut HashMap<u64, Arc<One>>,
     ) {
-        let mut concerned: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut matching: BTreeMap<u64, (&Arc<One>, usize)> = BTreeMap::new();
         for (event, terms) in events.iter().zip(terms) {
-            let ids = terms.iter().filter_map(|term| self.by_term.get(term)).flatten();
-            for id in ids.copied().collect::<BTreeSet<u64>>() {
-                #[cfg(test)]
-                {
-                    self.evaluations += 1;
-                }
-                if self.waiting.get(&id).is_some_and(|entry| entry.matcher.matches(event)) {
-                    *concerned.entry(id).or_default() += 1;
+            let found = terms.iter().filter_map(|term| self.by_term.get(term)).flatten();
+            let found: BTreeMap<u64, &Arc<One>> = found.map(|(id, one)| (*id, one)).collect();
+            #[cfg(test)]
+            {
+                self.found += found.len() as u64;
+            }
+            for (id, one) in found {
+                if one.exact || one.matcher.matches(event) {
+                    matching.entry(id).or_insert((one, 0)).1 += 1;
                 }
             }
         }
-        for (id, matching) in concerned {
-            let Some(entry) = self.waiting.get_mut(&id) else { continue };
-            entry.note(Match { position, whole: matching == events.len() });
-            rings.entry(id).or_insert_with(|| Arc::clone(&entry.ring));
+        for (id, (one, count)) in matching {
+            one.noted.lock().note(Match { position, whole: count == events.len() });
+            concerned.entry(id).or_insert_with(|| Arc::clone(one));
         }
     }
 
     fn ring_all(&self) {
-        for entry in self.waiting.values() {
-            entry.ring.notify_one();
+        for one in self.waiting.values() {
+            one.ring.notify_one();
         }
     }
 }
 
-impl Entry {
+impl Noted {
     fn note(&mut self, found: Match) {
         match &mut self.beyond {
             Some((_, last)) => *last = found.position,
-            None if self.noted.len() < MOST_NOTED => self.noted.push_back(found),
+            None if self.first.len() < MOST_NOTED => self.first.push_back(found),
             None => self.beyond = Some((found.position, found.position)),
         }
     }
 
     /// What is left of what was noted, for one who has dealt with everything up to a position.
     fn left(&mut self, at: Position) -> Option<Outlook> {
-        while self.noted.front().is_some_and(|found| found.position <= at) {
-            self.noted.pop_front();
+        while self.first.front().is_some_and(|found| found.position <= at) {
+            self.first.pop_front();
         }
-        if !self.noted.is_empty() {
-            return Some(Outlook::These(std::mem::take(&mut self.noted)));
+        if !self.first.is_empty() {
+            return Some(Outlook::These(std::mem::take(&mut self.first)));
         }
         let (first, last) = self.beyond?;
         if last > at {
@@ -290,30 +305,32 @@ impl Interest {
 
     /// What is known to one who has dealt with everything up to a position.
     pub(crate) fn outlook(&self, at: Position) -> Outlook {
-        let mut state = self.interests.0.lock();
-        if state.closed {
+        let interests = &self.interests;
+        if interests.closed.load(Acquire) {
             return Outlook::Closed;
         }
-        let (seen, looked_at) = (state.seen.unwrap_or_default(), state.looked_at);
-        let entry = state.waiting.get_mut(&self.id).expect("it is entered as long as it is held");
-        entry.left(at).unwrap_or_else(|| Outlook::Nothing(seen.max(at), looked_at))
+        // Before what is noted: what is noted after this was read is after it.
+        let seen = Position::new(interests.seen.load(Acquire));
+        let looked_at = interests.looked_at.load(Acquire);
+        let left = self.one.noted.lock().left(at);
+        left.unwrap_or_else(|| Outlook::Nothing(seen.max(at), looked_at))
     }
 
     /// Waits until something may have matched.
     pub(crate) async fn rung(&self) {
-        self.ring.notified().await;
+        self.one.ring.notified().await;
     }
 }
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        let mut state = self.interests.0.lock();
-        let Some(entry) = state.waiting.remove(&self.id) else { return };
-        for term in entry.entered_under {
-            if let Some(ids) = state.by_term.get_mut(&term) {
-                ids.remove(&self.id);
-                if ids.is_empty() {
-                    state.by_term.remove(&term);
+        let mut entered = self.interests.entered.lock();
+        entered.waiting.remove(&self.one.id);
+        for term in &self.entered_under {
+            if let Some(ones) = entered.by_term.get_mut(term) {
+                ones.remove(&self.one.id);
+                if ones.is_empty() {
+                    entered.by_term.remove(term);
                 }
             }
         }
@@ -352,9 +369,10 @@ mod tests {
         let waiting: Vec<Interest> =
             (0..10_000).map(|member| entered(&interests, member, Position::ORIGIN)).collect();
         interests.look_at(&[(Position::new(1), vec![about(20_000)])]);
-        assert_eq!(interests.evaluations(), 0, "an event that concerns none");
+        let found = || interests.entered.lock().found;
+        assert_eq!(found(), 0, "an event that concerns none");
         interests.look_at(&[(Position::new(2), vec![about(77)])]);
-        assert_eq!(interests.evaluations(), 1, "an event that concerns one");
+        assert_eq!(found(), 1, "an event that concerns one");
         let rung = waiting.iter().filter(|one| one.rung().now_or_never().is_some()).count();
         assert_eq!(rung, 1);
         let at = Position::ORIGIN;
@@ -363,7 +381,7 @@ mod tests {
         // The others move to where was looked, without having been woken.
         assert_eq!(waiting[78].outlook(at), Outlook::Nothing(Position::new(2), 2));
         drop(waiting);
-        assert!(interests.0.lock().by_term.is_empty());
+        assert!(interests.entered.lock().by_term.is_empty());
     }
 
     fn at(position: u64, members: &[u32]) -> (Position, Vec<pb::Event>) {
