@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use hansa_bench::fill::fill;
 use hansa_bench::measure::Load;
 use hansa_bench::peers::server::{self, Executables};
-use hansa_bench::peers::{self, Effort, Work, figure};
+use hansa_bench::peers::{self, Effort, Work, figure, goals};
 use hansa_bench::scale::{self, measure};
 use hansa_bench::service::Place;
 use hansa_bench::stream::{self, Row};
@@ -170,15 +170,14 @@ async fn scale(arguments: ScaleArguments) -> Result<()> {
 }
 
 async fn peers(arguments: PeersArguments) -> Result<()> {
-    let executables = Executables::find(arguments.etcd, arguments.nats)?;
-    for executable in [&executables.etcd, &executables.nats].into_iter().flatten() {
-        note(&server::version(executable).await?);
-    }
+    let executables = Executables::find(arguments.etcd, arguments.nats).await?;
     let works = if arguments.works.is_empty() { &Work::ALL[..] } else { &arguments.works };
     let lasting = Duration::from_secs(arguments.seconds);
     let effort = Effort { runs: arguments.runs, lasting, count: arguments.count };
     let measured = peers::measure(works, effort, &executables, note).await?;
-    write!(std::io::stdout(), "{}", figure::table(&measured))?;
+    let versions = server::versions(&executables).await?;
+    let (figures, goals) = (figure::table(&measured), goals::table(&measured));
+    writeln!(std::io::stdout(), "{versions}\n{effort}\n\n{figures}\n{goals}")?;
     Ok(())
 }
 

@@ -1,24 +1,26 @@
 //! Hansa beside etcd and NATS: the same work, in one run, on one machine, each a process of its own.
 //!
 //! Absolute figures of a shared machine mean little; the contenders of a work take turns, run after run,
-//! so that ratios do.
+//! so that ratios do. A peer that cannot do a work, or does not keep up with it, is named with the reason.
 
 pub mod calls;
 pub mod etcd;
 pub mod fan;
 pub mod feed;
 pub mod figure;
+pub mod goals;
 pub mod hansa;
 pub mod nats;
 pub mod server;
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use calls::Callers;
 use fan::{Fan, Pace};
-use figure::{Figure, Runs};
+use figure::Figure;
 use server::{Executables, Server};
 
 use crate::stream::Client;
@@ -32,6 +34,18 @@ pub struct Effort {
     pub lasting: Duration,
     /// How many events or rows a run takes that ends by number.
     pub count: u64,
+}
+
+impl fmt::Display for Effort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Effort { runs, lasting, count } = self;
+        write!(
+            f,
+            "- {runs} runs each, in turns, of {lasting:?} or {count} events or rows; payloads of {} bytes; \
+             server CPU and RSS from /proc; median [least..most]",
+            fan::PAYLOAD
+        )
+    }
 }
 
 /// Something to do, which several contenders can do.
@@ -51,6 +65,31 @@ pub enum Work {
     SlowFanOut,
     /// Stored events to one subscriber.
     Replay,
+}
+
+/// Several runs of one contender at one work.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    work: Work,
+    contender: Contender,
+    /// Each run, in the order in which all took turns; none where it failed.
+    pub figures: Vec<Option<Figure>>,
+}
+
+impl Runs {
+    fn of(work: Work, contender: Contender) -> Runs {
+        Runs { work, contender, figures: Vec::new() }
+    }
+
+    /// What is measured.
+    pub fn what(&self) -> &'static str {
+        self.work.title()
+    }
+
+    /// Who.
+    pub fn who(&self) -> &'static str {
+        self.contender.title(self.work)
+    }
 }
 
 /// Who can do some work.
@@ -132,15 +171,22 @@ impl Contender {
         }
     }
 
-    /// The executable that is missing.
+    /// What is missing.
     fn missing(self, executables: &Executables) -> Option<&'static str> {
         match self {
-            Contender::Etcd => executables.etcd.is_none().then_some("etcd"),
-            Contender::Nats | Contender::NatsAlways => {
-                executables.nats.is_none().then_some("nats-server")
+            Contender::Etcd if executables.etcd.is_none() => Some("etcd is not installed"),
+            Contender::Nats | Contender::NatsAlways if executables.nats.is_none() => {
+                Some("nats-server is not installed")
+            }
+            Contender::NatsAlways if !executables.nats_syncs => {
+                Some("this nats-server knows no `sync_interval: always`")
             }
             _ => None,
         }
+    }
+
+    fn is_peer(self) -> bool {
+        matches!(self, Contender::Etcd | Contender::Nats | Contender::NatsAlways)
     }
 
     /// One run, on servers and data of its own.
@@ -164,7 +210,7 @@ impl Contender {
                 match work {
                     Work::Bulk => nats::pipelined(&server, count).await,
                     Work::FanOut | Work::SlowFanOut => nats::core(&server, work.fan(effort)).await,
-                    Work::Replay => nats::replay(&server, count).await,
+                    Work::Replay => nats::replay(&server, count, effort.lasting).await,
                     _ => nats::publish(&server, callers).await,
                 }
             }
@@ -173,7 +219,9 @@ impl Contender {
                 let raw = self == Contender::HansaRaw;
                 let client = if raw { Client::Raw } else { Client::Tonic };
                 match work {
-                    Work::Replay => feed::replay(&server, client, effort.count).await,
+                    Work::Replay => {
+                        feed::replay(&server, client, effort.count, effort.lasting).await
+                    }
                     _ => feed::live(&server, work.fan(effort)).await,
                 }
             }
@@ -206,27 +254,26 @@ pub async fn measure(
 ) -> Result<Vec<Runs>> {
     let mut all = Vec::new();
     for work in works {
-        let (absent, present): (Vec<_>, Vec<_>) = work
-            .contenders()
-            .iter()
-            .copied()
-            .partition(|contender| contender.missing(executables).is_some());
-        for contender in absent {
-            let missing = contender.missing(executables).unwrap_or_default();
-            note(&format!("SKIPPED {}: {missing} is not installed", contender.title(*work)));
-        }
-        let mut figures = vec![Vec::new(); present.len()];
-        for run in 1..=effort.runs {
-            for (contender, figures) in present.iter().zip(&mut figures) {
-                note(&format!("{}, {}, run {run}", work.title(), contender.title(*work)));
-                figures.push(contender.run(*work, effort, executables).await?);
+        let mut present = Vec::new();
+        for contender in work.contenders().iter().copied() {
+            match contender.missing(executables) {
+                Some(missing) => note(&format!("SKIPPED {}: {missing}", contender.title(*work))),
+                None => present.push((contender, Runs::of(*work, contender))),
             }
         }
-        all.extend(present.iter().zip(figures).map(|(contender, figures)| Runs {
-            work: work.title(),
-            contender: contender.title(*work).to_owned(),
-            figures,
-        }));
+        for run in 1..=effort.runs {
+            for (contender, runs) in &mut present {
+                note(&format!("{}, {}, run {run}", work.title(), runs.who()));
+                match contender.run(*work, effort, executables).await {
+                    Err(error) if contender.is_peer() => {
+                        note(&format!("FAILED {}: {error:#}", runs.who()));
+                        runs.figures.push(None);
+                    }
+                    figure => runs.figures.push(Some(figure?)),
+                }
+            }
+        }
+        all.extend(present.into_iter().map(|(_, runs)| runs));
     }
     Ok(all)
 }

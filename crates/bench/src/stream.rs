@@ -198,7 +198,7 @@ pub async fn at_rate(
         cpu_per_event: Some(cpu * 1e6 / published as f64),
         p50: Some(sinks.seen.age(500)),
         p99: Some(sinks.seen.age(990)),
-        note: "ages include the sync".to_owned(),
+        note: "ages since the call that published began, the sync included".to_owned(),
     };
     sinks.close();
     Ok(figure)
@@ -256,20 +256,8 @@ pub enum Client {
 
 /// The past to one subscriber.
 pub async fn replay(server: &Server, client: Client, filtered: bool) -> Result<Figure> {
-    let subject = filtered.then(|| ("s07".to_owned(), 0));
-    let request =
-        pb::SubscribeRequest { stop_at_head: true, ..request(Start::Beginning(()), subject) };
     let (before, whole) = (server.usage()?, Stopwatch::start());
-    let events = match client {
-        Client::Raw => {
-            let sinks = Sinks::open(&server.address, 1, std::iter::once(request))?;
-            sinks.seen.wait("the end", |seen| seen.ended.load(Relaxed) > 0)?;
-            let events = sinks.seen.events.load(Relaxed);
-            sinks.close();
-            events
-        }
-        Client::Tonic => read_all(&server.address, request).await?,
-    };
+    let events = replay_once(server, client, filtered).await?;
     let (took, cpu) = (whole.elapsed().as_secs_f64(), cpu(server, before)?);
     let share = if filtered { ", one event in a hundred" } else { "" };
     Ok(Figure {
@@ -279,6 +267,23 @@ pub async fn replay(server: &Server, client: Client, filtered: bool) -> Result<F
         note: format!("{events} events in {:.1} ms", took * 1e3),
         ..Figure::default()
     })
+}
+
+/// Has one subscriber read the past; how many events it was.
+pub async fn replay_once(server: &Server, client: Client, filtered: bool) -> Result<u64> {
+    let subject = filtered.then(|| ("s07".to_owned(), 0));
+    let request =
+        pb::SubscribeRequest { stop_at_head: true, ..request(Start::Beginning(()), subject) };
+    match client {
+        Client::Raw => {
+            let sinks = Sinks::open(&server.address, 1, std::iter::once(request))?;
+            sinks.seen.wait("the end", |seen| seen.ended.load(Relaxed) > 0)?;
+            let events = sinks.seen.events.load(Relaxed);
+            sinks.close();
+            Ok(events)
+        }
+        Client::Tonic => read_all(&server.address, request).await,
+    }
 }
 
 async fn read_all(address: &str, request: pb::SubscribeRequest) -> Result<u64> {

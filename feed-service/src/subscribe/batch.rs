@@ -87,39 +87,48 @@ pub(super) fn take(
     Ok(Some(Taken { frames: out.freeze(), up_to, passed_over }))
 }
 
-/// Takes commits that are known to match from the front, up to the caps. At least one.
+/// Takes commits that are known to match from the front, up to the caps, as long as all of their events do
+/// and they stand in memory. None when the first is not such a one.
+pub(super) fn take_recent(
+    reader: &Reader,
+    due: &mut VecDeque<Match>,
+    caps: Caps,
+) -> Option<(Bytes, Position)> {
+    let recent = |due: &VecDeque<Match>| {
+        let next = due.front().filter(|next| next.whole)?;
+        Some((reader.recent_frame(next.position)?, next.position))
+    };
+    let (first, mut up_to) = recent(due)?;
+    due.pop_front();
+    let mut more = BytesMut::new();
+    while first.len() + more.len() < caps.bytes as usize
+        && let Some((frame, position)) = recent(due)
+    {
+        due.pop_front();
+        more.extend_from_slice(&frame);
+        up_to = position;
+    }
+    match more.is_empty() {
+        true => Some((first, up_to)),
+        false => Some(([first, more.freeze()].concat().into(), up_to)),
+    }
+}
+
+/// Takes the first of the commits that are known to match, which must be there.
 pub(super) async fn take_due(
     reader: &Reader,
     due: &mut VecDeque<Match>,
     sieve: Sieve<'_>,
-    caps: Caps,
 ) -> Result<(Bytes, Position), Status> {
-    let mut out = BytesMut::new();
-    let mut up_to = Position::ORIGIN;
-    while let Some(next) = due.front() {
-        let recent = if next.whole { reader.recent_frame(next.position) } else { None };
-        up_to = next.position;
-        if let Some(frame) = recent {
-            due.pop_front();
-            if due.is_empty() && out.is_empty() {
-                return Ok((frame, up_to));
-            }
-            out.extend_from_slice(&frame);
-        } else {
-            let one = ReadLimit { commits: 1, bytes: 0 };
-            let commits = reader.read(before(next.position), one).await;
-            let commits = commits.map_err(status::journal_failed)?;
-            due.pop_front();
-            if let Some(commit) = commits.first() {
-                let events = codec::decode_events(&commit.body).map_err(status::commit_corrupt)?;
-                sieve.append(&mut out, commit, events);
-            }
-        }
-        if out.len() >= caps.bytes as usize {
-            break;
-        }
-    }
-    Ok((out.freeze(), up_to))
+    let first = due.front().expect("nobody asks when nothing is due").position;
+    let one = ReadLimit { commits: 1, bytes: 0 };
+    let commits = reader.read(before(first), one).await.map_err(status::journal_failed)?;
+    due.pop_front();
+    let frames = match commits.first() {
+        Some(commit) => sieve.frame(commit).map_err(status::commit_corrupt)?,
+        None => Bytes::new(),
+    };
+    Ok((frames, first))
 }
 
 impl Sieve<'_> {

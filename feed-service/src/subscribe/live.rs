@@ -48,15 +48,17 @@ impl Live {
         }
     }
 
-    /// Enters it with those who wait. False: it is entered already, or waits for everything.
+    /// Whether it has a filter and is not with those who wait yet.
+    pub(super) fn is_to_be_entered(&self) -> bool {
+        !self.axes.is_empty() && self.interest.is_none()
+    }
+
+    /// Enters it with those who wait.
     pub(super) async fn enter(
         &mut self,
         feed: &Feed,
         matcher: &Arc<Matcher>,
-    ) -> Result<bool, Status> {
-        if self.axes.is_empty() || self.interest.is_some() {
-            return Ok(false);
-        }
+    ) -> Result<(), Status> {
         let axes = Arc::clone(&self.axes);
         let rarest = feed.query(move |keys| search::rarest(keys, &axes)).await?;
         let (axis, values) = &self.axes[rarest];
@@ -65,7 +67,7 @@ impl Live {
         let interest = feed.interests.enter(matcher, under, feed.reader.head());
         self.seen_events = interest.events_before();
         self.interest = Some(interest);
-        Ok(true)
+        Ok(())
     }
 
     /// Whether there is no filter.

@@ -201,9 +201,9 @@ impl Subscription {
         if ahead && behind > 0 {
             return self.advance(head).await;
         }
-        if Box::pin(self.live.enter(&self.feed, &self.matcher)).await? {
-            // What was released meanwhile nobody has looked at for it.
-            return Ok(());
+        if self.live.is_to_be_entered() {
+            // What is released meanwhile nobody looks at for it.
+            return Box::pin(self.live.enter(&self.feed, &self.matcher)).await;
         }
         if !self.told_live {
             self.told_live = true;
@@ -236,9 +236,12 @@ impl Subscription {
             return self.pass_on(end).await;
         }
         if let Some(due) = self.live.due() {
-            let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
-            let taken = batch::take_due(&self.feed.reader, due, sieve, self.caps);
-            let (frames, up_to) = Box::pin(taken).await?;
+            let reader = &self.feed.reader;
+            let sieve = Sieve { identity: reader.identity(), matcher: &self.matcher };
+            let (frames, up_to) = match batch::take_recent(reader, due, self.caps) {
+                Some(taken) => taken,
+                None => Box::pin(batch::take_due(reader, due, sieve)).await?,
+            };
             return self.sends(frames, up_to);
         }
         if self.replay.unread.is_empty() {

@@ -1,6 +1,9 @@
 //! The feed's streams at the work of the peers, as [`crate::stream`] measures them.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
+use hansa_chassis::clock::Stopwatch;
 
 use super::fan::{Fan, Pace};
 use super::figure::Figure;
@@ -39,8 +42,17 @@ pub async fn live(server: &Server, fan: Fan) -> Result<Figure> {
     figure(server, measured)
 }
 
-/// Stored events to one subscriber.
-pub async fn replay(server: &Server, client: Client, count: u64) -> Result<Figure> {
+/// Stored events to one subscriber, over and over for so long: once is soon over.
+pub async fn replay(
+    server: &Server,
+    client: Client,
+    count: u64,
+    lasting: Duration,
+) -> Result<Figure> {
     stream::fill(&publisher(server).await?, count).await?;
-    figure(server, stream::replay(server, client, false).await?)
+    let (before, whole, mut events) = (server.usage()?, Stopwatch::start(), 0);
+    while events == 0 || whole.elapsed() < lasting {
+        events += stream::replay_once(server, client, false).await?;
+    }
+    Ok(Figure::new(events, whole.elapsed().as_secs_f64(), before, server.usage()?))
 }

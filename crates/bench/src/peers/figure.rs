@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Runs;
 use super::server::Usage;
 
 /// One run.
@@ -17,17 +18,6 @@ pub struct Figure {
     pub p99: Option<f64>,
     /// Bytes the server held at the end.
     pub resident: u64,
-}
-
-/// Several runs of one contender at one work.
-#[derive(Clone, Debug)]
-pub struct Runs {
-    /// What is measured.
-    pub work: &'static str,
-    /// Who.
-    pub contender: String,
-    /// Each run.
-    pub figures: Vec<Figure>,
 }
 
 impl Figure {
@@ -63,15 +53,13 @@ pub fn table(all: &[Runs]) -> String {
     );
     for runs in all {
         let column = |of: fn(&Figure) -> Option<f64>| {
-            let mut values: Vec<f64> = runs.figures.iter().filter_map(of).collect();
-            values.sort_unstable_by(f64::total_cmp);
-            spread(&values)
+            spread(runs.figures.iter().flatten().filter_map(of).collect())
         };
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
-            runs.work,
-            runs.contender,
-            runs.figures.len(),
+            runs.what(),
+            runs.who(),
+            counted(&runs.figures),
             column(|figure| Some(figure.per_second)),
             column(|figure| Some(figure.cpu_per_million)),
             column(|figure| figure.p50),
@@ -82,12 +70,27 @@ pub fn table(all: &[Runs]) -> String {
     text
 }
 
-fn spread(sorted: &[f64]) -> String {
-    let Some((least, most)) = sorted.first().zip(sorted.last()) else {
+/// How many runs there were, and how many of them failed.
+fn counted(figures: &[Option<Figure>]) -> String {
+    match figures.iter().filter(|figure| figure.is_none()).count() {
+        0 => figures.len().to_string(),
+        failed => format!("{}, {failed} failed", figures.len()),
+    }
+}
+
+/// The middle of values; the lower one of an even number of them.
+pub(super) fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}
+
+/// Median [least..most].
+pub(super) fn spread(mut values: Vec<f64>) -> String {
+    let Some(median) = median(&mut values) else {
         return "–".to_owned();
     };
-    let median = sorted[sorted.len() / 2];
-    match sorted.len() {
+    let (least, most) = (&values[0], &values[values.len() - 1]);
+    match values.len() {
         1 => short(median),
         _ => format!("{} [{}..{}]", short(median), short(*least), short(*most)),
     }
@@ -116,15 +119,20 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::{Contender, Work};
 
     #[test]
     fn a_table_shows_the_median_and_the_spread() {
         let usage = |cpu| Usage { cpu, resident: 3 * 1024 * 1024 };
         let run = |count| Figure::new(count, 2.0, usage(1.0), usage(2.0));
         let figures = vec![run(2_000_000), run(4_000), run(20_000)];
-        let runs = Runs { work: "join", contender: "Hansa".to_owned(), figures };
-        let row = "| join | Hansa | 3 | 10,000 [2,000..1,000,000] | 50.0 [0.50..250] | – | – | 3.00 [3.00..3.00] |";
-        assert_eq!(table(&[runs]).lines().nth(2), Some(row));
+        let mut runs = Runs::of(Work::Bulk, Contender::HansaImport);
+        runs.figures = figures.into_iter().map(Some).collect();
+        let row = "| bulk | Hansa, import of memberships | 3 | 10,000 [2,000..1,000,000] | 50.0 [0.50..250] | – | – | 3.00 [3.00..3.00] |";
+        assert_eq!(table(&[runs.clone()]).lines().nth(2), Some(row));
+        runs.figures.push(None);
+        let failed = "| bulk | Hansa, import of memberships | 4, 1 failed | 10,000 [";
+        assert!(table(&[runs]).lines().nth(2).is_some_and(|row| row.starts_with(failed)));
     }
 
     #[test]

@@ -122,12 +122,15 @@ pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
     .await
 }
 
-/// A declaration with a body as long as a payload.
+/// The title of a statement.
+const TITLE: &str = "A statement";
+
+/// A declaration whose title and body are as long as a payload.
 pub fn statement(number: u64, body: Published) -> PublishStatementRequest {
     let statement = Statement {
         name: format!("statements/s{number:09}"),
         kind: StatementKind::Declaration.into(),
-        title: "A statement".to_owned(),
+        title: TITLE.to_owned(),
         body: String::from_utf8(body).unwrap_or_default(),
         issuer_network: network_name(number as usize % NETWORKS),
         ..Default::default()
@@ -147,7 +150,7 @@ pub async fn publishers(
 pub async fn publish(pair: &Pair, callers: Callers) -> Result<Figure> {
     let clients = publishers(&pair.feed, callers.callers.min(4)).await?;
     calls(&pair.feed, callers, &clients, |mut client, number| async move {
-        let request = statement(number, vec![b'x'; super::fan::PAYLOAD]);
+        let request = statement(number, vec![b'x'; super::fan::PAYLOAD - TITLE.len()]);
         client.publish_statement(request).await?;
         Ok(())
     })

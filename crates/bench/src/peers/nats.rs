@@ -4,6 +4,7 @@
 //! the server and not a client library.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, consumer, stream};
@@ -161,19 +162,21 @@ pub async fn pipelined(server: &Server, count: u64) -> Result<Figure> {
     Ok(Figure::new(count, whole.elapsed().as_secs_f64(), before, server.usage()?))
 }
 
-/// Reads `count` events, published before, from the first on with an ordered consumer.
-pub async fn replay(server: &Server, count: u64) -> Result<Figure> {
+/// Reads `count` events, published before, from the first on with an ordered consumer; over and over for
+/// so long.
+pub async fn replay(server: &Server, count: u64, lasting: Duration) -> Result<Figure> {
     pipelined(server, count).await?;
     let client = async_nats::connect(&server.address).await?;
-    let context = jetstream::new(client.clone());
-    let stream = context.get_stream("EVENTS").await?;
-    let before = server.usage()?;
-    let whole = Stopwatch::start();
-    let config =
-        consumer::push::OrderedConfig { deliver_subject: client.new_inbox(), ..Default::default() };
-    let mut messages = stream.create_consumer(config).await?.messages().await?;
-    for _ in 0..count {
-        messages.next().await.context("the consumer ended")??;
+    let stream = jetstream::new(client.clone()).get_stream("EVENTS").await?;
+    let (before, whole, mut events) = (server.usage()?, Stopwatch::start(), 0);
+    while events == 0 || whole.elapsed() < lasting {
+        let deliver_subject = client.new_inbox();
+        let config = consumer::push::OrderedConfig { deliver_subject, ..Default::default() };
+        let mut messages = stream.create_consumer(config).await?.messages().await?;
+        for _ in 0..count {
+            messages.next().await.context("the consumer ended")??;
+        }
+        events += count;
     }
-    Ok(Figure::new(count, whole.elapsed().as_secs_f64(), before, server.usage()?))
+    Ok(Figure::new(events, whole.elapsed().as_secs_f64(), before, server.usage()?))
 }

@@ -22,6 +22,8 @@ pub struct Executables {
     pub etcd: Option<PathBuf>,
     /// nats-server.
     pub nats: Option<PathBuf>,
+    /// Whether that can sync each write, which it can since 2.10.
+    pub nats_syncs: bool,
     /// The registry.
     pub registry: PathBuf,
     /// The feed.
@@ -49,11 +51,17 @@ pub struct Usage {
 
 impl Executables {
     /// Those asked for by flag, or found on `PATH`, or (Hansa's) beside this program.
-    pub fn find(etcd: Option<PathBuf>, nats: Option<PathBuf>) -> Result<Executables> {
+    pub async fn find(etcd: Option<PathBuf>, nats: Option<PathBuf>) -> Result<Executables> {
         let own = std::env::current_exe()?;
+        let nats = nats.or_else(|| on_path("nats-server"));
+        let nats_syncs = match &nats {
+            Some(nats) => syncs(nats).await?,
+            None => false,
+        };
         Ok(Executables {
             etcd: etcd.or_else(|| on_path("etcd")),
-            nats: nats.or_else(|| on_path("nats-server")),
+            nats,
+            nats_syncs,
             registry: own.with_file_name("registry-service"),
             feed: own.with_file_name("feed-service"),
         })
@@ -65,8 +73,47 @@ fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
+/// Whether a nats-server takes the setting that syncs each write.
+async fn syncs(nats: &Path) -> Result<bool> {
+    let data = tempfile::tempdir()?;
+    let settings = nats_settings(data.path(), 4222, true)?;
+    let mut command = Command::new(nats);
+    command.arg("-t").arg("--config").arg(settings);
+    Ok(command.output().await?.status.success())
+}
+
+/// A file with the settings of NATS; `always` syncs each write before it is acknowledged, which JetStream
+/// by default does not.
+fn nats_settings(data: &Path, port: u16, always: bool) -> Result<PathBuf> {
+    let interval = if always { "sync_interval: always\n" } else { "" };
+    let store = data.join("jetstream");
+    let settings = format!(
+        "listen: \"127.0.0.1:{port}\"\nmax_pending: 256MB\n\
+         jetstream {{\nstore_dir: \"{}\"\n{interval}}}\n",
+        store.display()
+    );
+    let file = data.join("nats.conf");
+    fs::write(&file, settings)?;
+    Ok(file)
+}
+
+/// Who was measured, in one line each, with what is not its default.
+pub async fn versions(executables: &Executables) -> Result<String> {
+    let mut lines = vec![format!("- Hansa {}: defaults", env!("CARGO_PKG_VERSION"))];
+    let peers = [
+        (&executables.etcd, "one node, quota of 8 GiB"),
+        (&executables.nats, "`max_pending` 256 MiB, JetStream over files"),
+    ];
+    for (executable, settings) in peers {
+        if let Some(executable) = executable {
+            lines.push(format!("- {}: {settings}", version(executable).await?));
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
 /// What an executable says of its version, on one line.
-pub async fn version(executable: &Path) -> Result<String> {
+async fn version(executable: &Path) -> Result<String> {
     let output = Command::new(executable).arg("--version").output().await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(text.lines().next().unwrap_or_default().trim().to_owned())
@@ -88,22 +135,12 @@ impl Server {
         Server::start(command, data, client).await
     }
 
-    /// NATS with JetStream over files; `always` syncs each write before it is acknowledged, which
-    /// JetStream by default does not.
+    /// NATS with JetStream over files; `always` syncs each write before it is acknowledged.
     pub async fn nats(executable: &Path, always: bool) -> Result<Server> {
         let data = tempfile::tempdir()?;
         let port = free_port().await?;
-        let interval = if always { "sync_interval: always\n" } else { "" };
-        let store = data.path().join("jetstream");
-        let settings = format!(
-            "listen: \"127.0.0.1:{port}\"\nmax_pending: 256MB\n\
-             jetstream {{\nstore_dir: \"{}\"\n{interval}}}\n",
-            store.display()
-        );
-        let file = data.path().join("nats.conf");
-        fs::write(&file, settings)?;
         let mut command = Command::new(executable);
-        command.arg("--config").arg(file);
+        command.arg("--config").arg(nats_settings(data.path(), port, always)?);
         Server::start(command, data, port).await
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use hansa_chassis::clock::Stopwatch;
+use hansa_chassis::clock::{Stopwatch, now_micros};
 use hansa_proto::pb::common::v1::Source;
 use hansa_proto::pb::feed::v1 as pb;
 use pb::statement_service_client::StatementServiceClient;
@@ -25,6 +25,17 @@ const CONNECTIONS: usize = 4;
 pub fn subject(number: u64) -> String {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     format!("s{:02}", mixed % SUBJECTS)
+}
+
+/// A time as a subject.
+pub fn stamp(micros: i64) -> String {
+    format!("t{micros:x}")
+}
+
+/// The time that a subject says, in microseconds since 1970.
+pub fn stamped(subject: &[u8]) -> Option<i64> {
+    let digits = std::str::from_utf8(subject).ok()?.strip_prefix('t')?;
+    i64::from_str_radix(digits, 16).ok()
 }
 
 /// Clients that publish.
@@ -54,8 +65,17 @@ impl Publisher {
 
     /// Publishes one event.
     pub async fn one(&self, number: u64) -> Result<()> {
+        self.publish(number, subject(number)).await
+    }
+
+    /// Publishes one event whose subject is when that began.
+    async fn stamped(&self, number: u64) -> Result<()> {
+        self.publish(number, stamp(now_micros())).await
+    }
+
+    async fn publish(&self, number: u64, subject: String) -> Result<()> {
         let mut client = self.clients[number as usize % CONNECTIONS].clone();
-        client.publish_statement(statement(number)).await?;
+        client.publish_statement(statement(number, subject)).await?;
         self.published.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -89,14 +109,14 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes so many a second for so long.
+    /// Publishes so many a second for so long; each event says when that began, and has no other subject.
     pub async fn at_rate(&self, from: u64, rate: u64, lasting: Duration) -> Result<u64> {
         let mut turn = tokio::time::interval(Duration::from_secs(1) / rate as u32);
         let (whole, mut number, mut calls) = (Stopwatch::start(), from, JoinSet::new());
         while whole.elapsed() < lasting {
             turn.tick().await;
             let publisher = self.clone();
-            calls.spawn(async move { publisher.one(number).await });
+            calls.spawn(async move { publisher.stamped(number).await });
             number += 1;
             while let Some(call) = calls.try_join_next() {
                 call??;
@@ -120,12 +140,12 @@ pub enum Room {
     Enough,
 }
 
-fn statement(number: u64) -> pb::PublishStatementRequest {
+fn statement(number: u64, subject: String) -> pb::PublishStatementRequest {
     let statement = pb::Statement {
         name: format!("statements/s{number:09}"),
         kind: pb::StatementKind::Declaration.into(),
         title: TITLE.to_owned(),
-        themes: vec![subject(number)],
+        themes: vec![subject],
         sources: vec![Source { citation: "A source".to_owned(), ..Default::default() }],
         ..Default::default()
     };

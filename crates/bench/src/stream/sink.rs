@@ -13,6 +13,7 @@ use hansa_chassis::clock::{Stopwatch, now_micros};
 use hansa_proto::pb::feed::v1 as pb;
 use prost::Message as _;
 
+use super::publish::stamped;
 use super::wire::{self, Visit, Walk};
 
 const SUBSCRIBE: &str = "/hansa.feed.v1.FeedService/Subscribe";
@@ -59,7 +60,7 @@ impl Seen {
         })
     }
 
-    /// From now on the age of each event is noted: since the feed decided it, its sync included.
+    /// From now on the age of each event that says when it was published is noted.
     pub fn note_ages(&self) {
         self.noting_ages.store(true, Ordering::Relaxed);
     }
@@ -203,9 +204,9 @@ impl Visit for Sink {
         self.events += 1;
         self.bytes += length as u64;
         if self.seen.noting_ages.load(Ordering::Relaxed)
-            && let Some((_, recorded_at)) = wire::event(start)
+            && let Some(published_at) = wire::subject(start).and_then(stamped)
         {
-            let age = usize::try_from((now_micros() - recorded_at) / 10).unwrap_or_default();
+            let age = usize::try_from((now_micros() - published_at) / 10).unwrap_or_default();
             self.seen.ages[age.min(AGES - 1)].fetch_add(1, Ordering::Relaxed);
         }
     }

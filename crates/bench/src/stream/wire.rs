@@ -236,43 +236,24 @@ impl Walk {
     }
 }
 
-/// Position of the event at the beginning of a batch, and when it was recorded, in microseconds since
-/// 1970; none for any other message.
-pub(super) fn event(message: &[u8]) -> Option<(u64, i64)> {
+/// The first subject of the event at the beginning of a batch; none for any other message.
+pub(super) fn subject(message: &[u8]) -> Option<&[u8]> {
     let (&0x12, batch) = message.split_first()? else { return None };
     let (_, batch) = varint(batch)?;
     if *batch.first()? != 0x0a {
         return None;
     }
     let (_, mut fields) = varint(&batch[1..])?;
-    let mut position = None;
     loop {
         let (tag, rest) = varint(fields)?;
         let (value, rest) = varint(rest)?;
         fields = match (tag >> 3, tag & 7) {
-            (2, 0) => {
-                position = Some(value);
-                rest
-            }
-            (11, 2) => return Some((position?, time(rest.get(..value as usize)?)?)),
+            (8, 2) => return rest.get(..value as usize),
             (_, 0) => rest,
             (_, 2) => rest.get(value as usize..)?,
             _ => return None,
         };
     }
-}
-
-fn time(mut fields: &[u8]) -> Option<i64> {
-    let (mut seconds, mut nanos) = (0, 0);
-    while let Some((tag, rest)) = varint(fields) {
-        let (value, rest) = varint(rest)?;
-        match tag {
-            8 => seconds = value,
-            _ => nanos = value,
-        }
-        fields = rest;
-    }
-    Some(seconds as i64 * 1_000_000 + nanos as i64 / 1_000)
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
@@ -294,8 +275,8 @@ mod tests {
     use pb::subscribe_response::Message;
     use prost::Message as _;
 
-    /// Stream, length, and position and time of an event.
-    type FoundMessage = (usize, usize, Option<(u64, i64)>);
+    /// Stream, length, and the subject of an event.
+    type FoundMessage = (usize, usize, Option<String>);
 
     #[derive(Default)]
     struct Found {
@@ -305,7 +286,8 @@ mod tests {
 
     impl Visit for Found {
         fn message(&mut self, stream: usize, start: &[u8], length: usize) {
-            self.messages.push((stream, length, event(start)));
+            let subject = subject(start).map(|it| String::from_utf8(it.to_vec()).unwrap());
+            self.messages.push((stream, length, subject));
         }
         fn ended(&mut self, stream: usize) {
             self.ended.push(stream);
@@ -359,8 +341,7 @@ mod tests {
                 .enumerate()
                 .map(|(index, message)| {
                     let event = index.checked_sub(1).filter(|index| *index > 0);
-                    let event = event.map(|position| (position as u64, 1_700_000_000_000_005));
-                    (1, message.len(), event)
+                    (1, message.len(), event.map(|position| "a".repeat(position % 90)))
                 })
                 .collect();
             assert_eq!(found.messages, expected, "{frame_bytes} {read_bytes}");

@@ -138,9 +138,8 @@ impl Connections {
             tracing::debug!(%error, "cannot turn off delays on a connection");
         }
         let answering = self.answering.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            answering.answer(request.map(Body::new))
-        });
+        let service =
+            service_fn(move |request: Request<Incoming>| answering.answer(request.map(Body::new)));
         let life = Arc::new(Life::default());
         let calls = CallTasks::new(self.tasks.clone(), Arc::clone(&life));
         let http = http_server(calls, &self.limits);

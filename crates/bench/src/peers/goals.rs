@@ -1,0 +1,161 @@
+//! What Hansa wants to be beside its peers, and what it was: ratios of one run, as all take turns, so that
+//! what else the machine does touches both.
+
+use super::figure::{Figure, median, spread};
+use super::{Contender, Runs, Work};
+
+/// A figure that a goal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    PerSecond,
+    Processor,
+    P50,
+    P99,
+}
+
+/// At most, or at least, so many times what the peer has; without a peer, that much itself.
+#[derive(Clone, Copy, Debug)]
+struct Goal {
+    work: Work,
+    who: Contender,
+    peer: Option<Contender>,
+    of: Of,
+    bound: Bound,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+use Bound::{AtLeast, AtMost};
+use Contender::{Etcd, HansaFeed, HansaJoin, HansaMembership, HansaStatement, Nats};
+use Of::{P50, P99, PerSecond, Processor};
+
+const fn goal(work: Work, who: Contender, peer: Option<Contender>, of: Of, bound: Bound) -> Goal {
+    Goal { work, who, peer, of, bound }
+}
+
+const GOALS: [Goal; 17] = [
+    goal(Work::Write, HansaJoin, Some(Etcd), PerSecond, AtLeast(2.0)),
+    goal(Work::Write, HansaJoin, Some(Etcd), Processor, AtMost(0.5)),
+    goal(Work::Write, HansaStatement, Some(Etcd), PerSecond, AtLeast(2.0)),
+    goal(Work::Write, HansaStatement, Some(Etcd), Processor, AtMost(0.5)),
+    goal(Work::WriteAlone, HansaJoin, Some(Etcd), P50, AtMost(0.8)),
+    goal(Work::WriteAlone, HansaStatement, Some(Etcd), P50, AtMost(0.8)),
+    goal(Work::Read, HansaMembership, Some(Etcd), PerSecond, AtLeast(2.5)),
+    goal(Work::FanOut, HansaFeed, Some(Nats), PerSecond, AtLeast(1.5)),
+    goal(Work::FanOut, HansaFeed, Some(Nats), Processor, AtMost(0.5)),
+    goal(Work::FanOut, HansaFeed, None, Processor, AtMost(0.22)),
+    goal(Work::FanOut, HansaFeed, Some(Etcd), PerSecond, AtLeast(10.0)),
+    goal(Work::FanOut, HansaFeed, Some(Etcd), Processor, AtMost(0.05)),
+    goal(Work::SlowFanOut, HansaFeed, Some(Nats), P50, AtMost(2.0)),
+    goal(Work::SlowFanOut, HansaFeed, None, P99, AtMost(5_000.0)),
+    goal(Work::SlowFanOut, HansaFeed, None, Processor, AtMost(2.5)),
+    goal(Work::Replay, HansaFeed, Some(Nats), PerSecond, AtLeast(5.0)),
+    goal(Work::Replay, HansaFeed, Some(Nats), Processor, AtMost(0.5)),
+];
+
+impl Of {
+    fn name(self) -> &'static str {
+        match self {
+            PerSecond => "a second",
+            Processor => "server CPU s/M",
+            P50 => "p50 µs",
+            P99 => "p99 µs",
+        }
+    }
+
+    fn of(self, figure: &Figure) -> Option<f64> {
+        match self {
+            PerSecond => Some(figure.per_second),
+            Processor => Some(figure.cpu_per_million),
+            P50 => figure.p50,
+            P99 => figure.p99,
+        }
+    }
+}
+
+impl Bound {
+    fn text(self, times: bool) -> String {
+        let (sign, bound) = match self {
+            AtLeast(bound) => ("≥", bound),
+            AtMost(bound) => ("≤", bound),
+        };
+        format!("{sign} {bound}{}", if times { "×" } else { "" })
+    }
+
+    fn holds(self, value: f64) -> bool {
+        match self {
+            AtLeast(bound) => value >= bound,
+            AtMost(bound) => value <= bound,
+        }
+    }
+}
+
+impl Goal {
+    fn runs<'r>(&self, all: &'r [Runs], contender: Contender) -> Option<&'r Runs> {
+        all.iter().find(|runs| runs.work == self.work && runs.contender == contender)
+    }
+
+    /// What each run came to: turn by turn, where neither failed.
+    fn measured(&self, all: &[Runs]) -> Option<Vec<f64>> {
+        let value = |figure: &Option<Figure>| figure.as_ref().and_then(|it| self.of.of(it));
+        let own = self.runs(all, self.who)?.figures.iter().map(value);
+        let measured: Vec<f64> = match self.peer {
+            None => own.flatten().collect(),
+            Some(peer) => {
+                let peers = self.runs(all, peer)?.figures.iter().map(value);
+                own.zip(peers).filter_map(|(own, peer)| Some(own? / peer?)).collect()
+            }
+        };
+        Some(measured).filter(|measured| !measured.is_empty())
+    }
+}
+
+/// The table of goals, in Markdown: of those whose works and peers were measured.
+pub fn table(all: &[Runs]) -> String {
+    let mut text = String::from(
+        "| work | who | figure | of | goal | measured | |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for goal in GOALS {
+        let Some(mut measured) = goal.measured(all) else { continue };
+        let met = median(&mut measured).is_some_and(|median| goal.bound.holds(median));
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            goal.work.title(),
+            goal.who.title(goal.work),
+            goal.of.name(),
+            goal.peer.map_or("itself", |peer| peer.title(goal.work)),
+            goal.bound.text(goal.peer.is_some()),
+            spread(measured),
+            if met { "met" } else { "missed" },
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::server::Usage;
+
+    fn runs(contender: Contender, counts: &[Option<u64>]) -> Runs {
+        let usage = |cpu| Usage { cpu, resident: 0 };
+        let run = |count: &u64| Figure::new(*count, 1.0, usage(0.0), usage(1.0));
+        let figures = counts.iter().map(|count| count.as_ref().map(run)).collect();
+        Runs { work: Work::Read, contender, figures }
+    }
+
+    #[test]
+    fn a_goal_is_measured_turn_by_turn() {
+        let peer = runs(Etcd, &[Some(10), None, Some(100)]);
+        let own = runs(HansaMembership, &[Some(30), Some(1), Some(200)]);
+        let text = table(&[peer, own]);
+        let row = "| point read, 64 callers | Hansa, membership | a second | etcd, serializable get | ≥ 2.5× | 2.00 [2.00..3.00] | missed |";
+        assert_eq!(text.lines().nth(2), Some(row));
+        assert_eq!(text.lines().count(), 3, "what was not measured is left out");
+    }
+}
