@@ -2,7 +2,8 @@
 //! Corrections and retractions pass the kinds unless excluded, so that nobody keeps a withdrawn
 //! statement; the other fields hold for them too.
 
-use std::collections::HashSet;
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
 
 use hansa_proto::feed::{EventKind, Filter};
 use hansa_proto::pb::feed::v1 as pb;
@@ -13,27 +14,57 @@ use crate::terms::Axis;
 use crate::view::Lookup;
 use crate::view::search::Axes;
 
-/// A filter made ready to be held against stored events.
+/// A filter made ready to be held against stored events. Small, as each subscription has one.
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
-    kinds: HashSet<i32>,
-    networks: HashSet<String>,
-    members: HashSet<String>,
-    countries: HashSet<String>,
-    themes: HashSet<String>,
-    campaigns: HashSet<String>,
+    kinds: Values<i32>,
+    networks: Values<String>,
+    members: Values<String>,
+    countries: Values<String>,
+    themes: Values<String>,
+    campaigns: Values<String>,
+}
+
+/// Values of a field, in order.
+#[derive(Debug)]
+struct Values<V>(Box<[V]>);
+
+impl<V> Default for Values<V> {
+    fn default() -> Values<V> {
+        Values(Box::default())
+    }
+}
+
+impl<V: Ord> FromIterator<V> for Values<V> {
+    fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Values<V> {
+        let values: BTreeSet<V> = values.into_iter().collect();
+        Values(values.into_iter().collect())
+    }
+}
+
+impl<V> Values<V> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn contains<W: Ord + ?Sized>(&self, wanted: &W) -> bool
+    where
+        V: Borrow<W>,
+    {
+        self.0.binary_search_by(|value| value.borrow().cmp(wanted)).is_ok()
+    }
 }
 
 impl Matcher {
     /// For a filter.
     pub(crate) fn new(filter: &Filter) -> Matcher {
-        let mut kinds: HashSet<i32> = filter.kinds.iter().map(|kind| kind.to_pb()).collect();
+        let mut kinds: BTreeSet<i32> = filter.kinds.iter().map(|kind| kind.to_pb()).collect();
         if !kinds.is_empty() && !filter.exclude_withdrawals {
             let withdrawals = EventKind::ALL.iter().filter(|kind| kind.is_withdrawal());
             kinds.extend(withdrawals.map(|kind| kind.to_pb()));
         }
         Matcher {
-            kinds,
+            kinds: kinds.into_iter().collect(),
             networks: names(&filter.networks),
             members: names(&filter.members),
             countries: names(&filter.countries),
@@ -53,7 +84,7 @@ impl Matcher {
         let former = found_by.former.as_ref();
         one_of(&self.campaigns, &found_by.campaign)
             && (one_of(&self.networks, &found_by.network)
-                || former.is_some_and(|former| self.networks.contains(&former.network)))
+                || former.is_some_and(|former| self.networks.contains(former.network.as_str())))
             && (any_of(&self.members, &found_by.members)
                 || former.is_some_and(|former| any_of(&self.members, &former.members)))
             && (any_of(&self.countries, &found_by.countries)
@@ -64,7 +95,7 @@ impl Matcher {
 
     /// The axes that take not everything, each with its values as events have them.
     pub(crate) fn axes(&self) -> Axes {
-        let kinds: HashSet<String> = self.kinds.iter().map(ToString::to_string).collect();
+        let kinds: Values<String> = self.kinds.0.iter().map(ToString::to_string).collect();
         let axes = [
             (Axis::Campaigns, &self.campaigns),
             (Axis::Members, &self.members),
@@ -74,25 +105,25 @@ impl Matcher {
             (Axis::Kinds, &kinds),
         ];
         let narrow = axes.into_iter().filter(|(_, values)| !values.is_empty());
-        narrow.map(|(axis, values)| (axis, values.iter().cloned().collect())).collect()
+        narrow.map(|(axis, values)| (axis, values.0.iter().cloned().collect())).collect()
     }
 
     fn has_theme(&self, themes: &[String]) -> bool {
         self.themes.is_empty()
-            || themes.iter().any(|theme| self.themes.contains(&theme.to_lowercase()))
+            || themes.iter().any(|theme| self.themes.contains(theme.to_lowercase().as_str()))
     }
 }
 
-fn names<T: ToString>(ids: impl IntoIterator<Item = T>) -> HashSet<String> {
+fn names<T: ToString>(ids: impl IntoIterator<Item = T>) -> Values<String> {
     ids.into_iter().map(|id| id.to_string()).collect()
 }
 
-fn one_of(wanted: &HashSet<String>, value: &str) -> bool {
+fn one_of(wanted: &Values<String>, value: &str) -> bool {
     wanted.is_empty() || wanted.contains(value)
 }
 
-fn any_of(wanted: &HashSet<String>, values: &[String]) -> bool {
-    wanted.is_empty() || values.iter().any(|value| wanted.contains(value))
+fn any_of(wanted: &Values<String>, values: &[String]) -> bool {
+    wanted.is_empty() || values.iter().any(|value| wanted.contains(value.as_str()))
 }
 
 /// What a filter names that does not exist.

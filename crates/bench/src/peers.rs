@@ -181,6 +181,19 @@ impl Contender {
             Contender::NatsAlways if !executables.nats_syncs => {
                 Some("this nats-server knows no `sync_interval: always`")
             }
+            Contender::HansaFeed | Contender::HansaRaw | Contender::HansaStatement
+                if !executables.feed.is_file() =>
+            {
+                Some("feed-service is not beside this program")
+            }
+            Contender::HansaJoin
+            | Contender::HansaStatement
+            | Contender::HansaMembership
+            | Contender::HansaImport
+                if !executables.registry.is_file() =>
+            {
+                Some("registry-service is not beside this program")
+            }
             _ => None,
         }
     }
@@ -243,6 +256,11 @@ impl Contender {
 
 fn required(executable: Option<&std::path::Path>) -> Result<&std::path::Path> {
     anyhow::Context::context(executable, "the executable is missing")
+}
+
+/// Who does a work, as the table names them.
+pub fn contenders(work: Work) -> impl Iterator<Item = &'static str> {
+    work.contenders().iter().map(move |contender| contender.title(work))
 }
 
 /// Measures works with everybody who can do them; `note` is told what happens.

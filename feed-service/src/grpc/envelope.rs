@@ -144,9 +144,13 @@ mod tests {
     #[test]
     fn methods_with_equal_fields_have_different_hashes() {
         let mut violations = Violations::default();
-        let name = || "campaigns/a".to_owned();
-        let joins = pb::JoinCampaignRequest { name: name(), ..Default::default() };
-        let leaves = pb::LeaveCampaignRequest { name: name(), ..Default::default() };
+        let (name, request_id) = ("campaigns/a".to_owned(), "first".to_owned());
+        let joins = pb::JoinCampaignRequest {
+            name: name.clone(),
+            request_id: request_id.clone(),
+            ..Default::default()
+        };
+        let leaves = pb::LeaveCampaignRequest { name, request_id, ..Default::default() };
         let (joins, _) = open(tonic::Request::new(joins), &mut violations);
         let (leaves, _) = open(tonic::Request::new(leaves), &mut violations);
         assert_ne!(joins.payload_hash, leaves.payload_hash);
