@@ -108,7 +108,8 @@ async fn process(executable: &Path, data: &Path) -> Result<(String, Inner)> {
     Ok((url, Inner::Process(child)))
 }
 
-async fn serving(channel: Channel) -> Result<()> {
+/// Waits until a service says that it serves.
+pub(crate) async fn serving(channel: Channel) -> Result<()> {
     let mut health = HealthClient::new(channel);
     loop {
         let mut statuses = health.watch(HealthCheckRequest::default()).await?.into_inner();

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tonic::transport::Endpoint;
+
+use crate::service::serving;
 
 /// A server that is not reachable for longer has not started.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -189,6 +192,10 @@ impl Server {
         let output = child.stdout.take().context("its output is piped")?;
         let line = BufReader::new(output).lines().next_line().await?.context("it said nothing")?;
         let address = line.rsplit("http://").next().unwrap_or_default().trim().to_owned();
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+        tokio::time::timeout(PATIENCE, serving(endpoint.connect().await?))
+            .await
+            .context("it does not serve")??;
         Ok(Server { child, address, data })
     }
 
