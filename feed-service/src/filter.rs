@@ -84,7 +84,7 @@ impl Matcher {
         let former = found_by.former.as_ref();
         one_of(&self.campaigns, &found_by.campaign)
             && (one_of(&self.networks, &found_by.network)
-                || former.is_some_and(|former| self.networks.contains(former.network.as_str())))
+                || former.is_some_and(|former| self.networks.contains(&former.network)))
             && (any_of(&self.members, &found_by.members)
                 || former.is_some_and(|former| any_of(&self.members, &former.members)))
             && (any_of(&self.countries, &found_by.countries)
@@ -110,7 +110,7 @@ impl Matcher {
 
     fn has_theme(&self, themes: &[String]) -> bool {
         self.themes.is_empty()
-            || themes.iter().any(|theme| self.themes.contains(theme.to_lowercase().as_str()))
+            || themes.iter().any(|theme| self.themes.contains(&theme.to_lowercase()))
     }
 }
 
