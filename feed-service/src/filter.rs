@@ -105,7 +105,7 @@ impl Matcher {
             (Axis::Kinds, &kinds),
         ];
         let narrow = axes.into_iter().filter(|(_, values)| !values.is_empty());
-        narrow.map(|(axis, values)| (axis, values.0.iter().cloned().collect())).collect()
+        narrow.map(|(axis, values)| (axis, values.0.to_vec())).collect()
     }
 
     fn has_theme(&self, themes: &[String]) -> bool {
