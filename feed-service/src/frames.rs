@@ -36,21 +36,21 @@ pub(crate) fn count_events(body: &[u8]) -> Option<usize> {
 
 /// A message, framed.
 pub(crate) fn message(message: StreamMessage) -> Bytes {
-    let mut out = BytesMut::new();
     let message = pb::SubscribeResponse { message: Some(message) };
-    prefix(&mut out, message.encoded_len());
+    let bytes = message.encoded_len();
+    let mut out = BytesMut::with_capacity(5 + bytes);
+    prefix(&mut out, bytes);
     message.encode_raw(&mut out);
     out.freeze()
 }
 
 /// Appends a stored body, framed.
-pub(crate) fn append(out: &mut BytesMut, body: &[u8]) {
+pub(crate) fn append(out: &mut impl BufMut, body: &[u8]) {
     prefix(out, body.len());
-    out.extend_from_slice(body);
+    out.put_slice(body);
 }
 
-fn prefix(out: &mut BytesMut, bytes: usize) {
-    out.reserve(5 + bytes);
+fn prefix(out: &mut impl BufMut, bytes: usize) {
     out.put_u8(0);
     out.put_u32(u32::try_from(bytes).expect("a message is far below four gigabytes"));
 }

@@ -186,7 +186,7 @@ pub(crate) fn view_failed(error: ViewError) -> Status {
 pub(crate) fn journal_failed(error: ReadError) -> Status {
     tracing::error!(error = &error as &dyn std::error::Error, "the journal cannot be read");
     match error {
-        ReadError::Damaged { .. } => damaged(),
+        ReadError::Damaged { .. } | ReadError::Undecoded(_) => damaged(),
         ReadError::Expired { .. } | ReadError::Ahead { .. } | ReadError::Storage(_) => storage(),
     }
 }

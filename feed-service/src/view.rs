@@ -28,8 +28,8 @@
 //! | `u/{subscription}` | `hansa.feed.v1.Subscription` | a named subscription, without its lag |
 //! | `ix` | count, bytes | events there are |
 //! | `ip/{block}` | places | where the events of a block of numbers stand |
-//! | `it/{axis}/{value}` | count, bytes, last block | numbers of the events that have a value |
-//! | `ib/{axis}/{value}\0{block}` | numbers | its full blocks |
+//! | `it/{axis}/{value}` | count, bytes, last block | numbers and places of the events that have a value |
+//! | `ib/{axis}/{value}\0{block}` | numbers and places | its full blocks |
 //! | `followed` | place | how far the registry is followed |
 //!
 //! | file | answers |
@@ -57,7 +57,7 @@ use hansa_proto::pb::common::v1 as common;
 use prost::Message;
 
 /// Format of the keys and values. Another number: the view is rebuilt.
-pub(crate) const FORMAT: u8 = 3;
+pub(crate) const FORMAT: u8 = 4;
 
 /// What is kept of a network of the registry.
 #[derive(Clone, PartialEq, Message)]

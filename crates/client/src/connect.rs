@@ -14,6 +14,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A page of a thousand resources with long texts, and the largest batch there can be.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The largest frame of HTTP/2 that is taken: what a service has ready at once comes in one.
+const FRAME_BYTES_MAX: u32 = 1024 * 1024;
 
 /// The services of the registry, over one connection.
 #[derive(Clone, Debug)]
@@ -128,6 +130,7 @@ fn endpoint(url: &str) -> Result<Endpoint, ConnectError> {
         .connect_timeout(CONNECT_TIMEOUT)
         // Without it every small call waits for the acknowledgement of the one before.
         .tcp_nodelay(true)
+        .max_frame_size(FRAME_BYTES_MAX)
         .tcp_keepalive(Some(KEEPALIVE_INTERVAL))
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::limits::COMMIT_BYTES;
 use crate::{
-    AppendError, Chain, Commit, Draft, EraseError, Erasure, Framing, Journal, Position, ReadError,
-    ReadLimit, Run,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Excerpt, Framing, Journal, Position,
+    ReadError, ReadLimit, Run, Wanted,
 };
 
 /// Something that opens one journal again and again.
@@ -34,6 +34,7 @@ pub async fn all<E: Engine>(mut fresh: impl FnMut() -> E) {
     readers_see_whole_prefixes(&fresh()).await;
     the_largest_commit_fits(&fresh()).await;
     runs_are_what_is_read(&fresh()).await;
+    excerpts_are_of_what_was_wanted(&fresh()).await;
     what_is_erased_keeps_its_place(&fresh()).await;
 }
 
@@ -156,6 +157,48 @@ async fn runs_are_what_is_read(engine: &dyn Engine) {
     }
 }
 
+/// Excerpts are of the commits that were wanted and no others, however many are made at once.
+async fn excerpts_are_of_what_was_wanted(engine: &dyn Engine) {
+    let journal = engine.open().await;
+    let large = Draft { body: Bytes::from(vec![7; 100_000]), ..draft(3) };
+    append(&*journal, (1..40).map(draft).chain([large]).collect()).await;
+    for number in 41..200 {
+        append(&*journal, vec![draft(number)]).await;
+    }
+    let all = read_all(&*journal).await;
+    let excerpt: Arc<Excerpt> = Arc::new(|stored, known, out| {
+        out.extend_from_slice(&known.to_be_bytes());
+        out.extend_from_slice(stored.body);
+        if known == u32::MAX { Err("it is not liked".to_owned()) } else { Ok(()) }
+    });
+    for (from, every, bytes) in [(0, 1, 1), (0, 1, 1 << 20), (1, 3, 500), (39, 39, 1), (2, 50, 900)]
+    {
+        let wanted = all.iter().skip(from).step_by(every);
+        let wanted: Vec<Wanted> =
+            (0..).zip(wanted).map(|(known, it)| Wanted { position: it.position, known }).collect();
+        let (mut taken, mut expected, mut rest) = (Vec::new(), Vec::new(), &wanted[..]);
+        while !rest.is_empty() {
+            let found = journal.excerpts(rest, bytes, &excerpt).await;
+            let found = found.expect("a whole journal can be read");
+            if let Some(at_hand) = journal.excerpts_at_hand(rest, bytes, &*excerpt) {
+                let at_hand = at_hand.expect("a whole journal can be read");
+                assert!(at_hand.commits > 0 && found.frames.starts_with(&at_hand.frames));
+            }
+            assert!(found.commits > 0, "at least the first");
+            taken.extend_from_slice(&found.frames);
+            rest = &rest[found.commits..];
+        }
+        for Wanted { position, known } in wanted {
+            expected.extend_from_slice(&known.to_be_bytes());
+            expected.extend_from_slice(&all[position.get() as usize - 1].body);
+        }
+        assert_eq!(taken, expected, "every {every}th from {from} on, {bytes} bytes at once");
+    }
+    let refused = [Wanted { position: Position::new(7), known: u32::MAX }];
+    let refused = journal.excerpts(&refused, 1, &excerpt).await;
+    assert!(matches!(refused, Err(ReadError::Undecoded(_))), "was {refused:?}");
+}
+
 /// What is erased is read as what remains, everything else and the chain as before, also once reopened.
 async fn what_is_erased_keeps_its_place(engine: &dyn Engine) {
     let large = |number: u8| Draft { body: Bytes::from(vec![number; 2_000]), ..draft(3) };
@@ -198,6 +241,14 @@ async fn run(
         return None;
     }
     let run = journal.run(after, last, bytes, framing).await;
+    if let (Ok(Some(Run::Frames { frames, .. })), Some(at_hand)) =
+        (&run, journal.run_at_hand(after, last, bytes, framing))
+    {
+        let Ok(Some(Run::Frames { frames: at_hand, .. })) = at_hand else {
+            panic!("another run is at hand: {at_hand:?}");
+        };
+        assert!(frames.starts_with(&at_hand) && !at_hand.is_empty());
+    }
     Some(run.expect("a whole journal can be read").expect("a commit stands before the last"))
 }
 

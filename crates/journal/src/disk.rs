@@ -65,6 +65,13 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
     /// Fills the buffer from an offset; [`io::ErrorKind::UnexpectedEof`] where the file is shorter.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 
+    /// Fills the buffer from an offset with what is in memory; [`io::ErrorKind::WouldBlock`] where that
+    /// would take waiting for the disk, or cannot be told.
+    fn read_at_hand(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let _ = (buffer, offset);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Writes all the bytes at an offset, over what is there or at the end. After an error any part of
     /// them may be written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
@@ -142,6 +149,17 @@ impl DiskFile for File {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read_exact_at(buffer, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_at_hand(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        let wanted = buffer.len();
+        match preadv2(self, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == wanted => Ok(()),
+            // Also when something is wrong: reading without haste says what.
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

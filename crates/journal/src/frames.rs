@@ -32,6 +32,28 @@ pub fn as_stored(_: &Stored<'_>, _: &mut Vec<u8>) -> bool {
     true
 }
 
+/// A commit of which a reader wants something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its place.
+    pub position: Position,
+    /// What the reader knows of it already; its [`Excerpt`] is told.
+    pub known: u32,
+}
+
+/// What a reader wants of a commit, given what it knew of it: appends that as frames, and says what is
+/// wrong with a commit that it cannot read.
+pub type Excerpt = dyn Fn(&Stored<'_>, u32, &mut Vec<u8>) -> Result<(), String> + Send + Sync;
+
+/// Of the first commits that were wanted, what was wanted.
+#[derive(Clone, Debug)]
+pub struct Excerpts {
+    /// Their messages.
+    pub frames: Bytes,
+    /// How many commits they are of.
+    pub commits: usize,
+}
+
 /// What comes next on a stream.
 #[derive(Clone, Debug)]
 pub enum Run {

@@ -1,8 +1,10 @@
 //! The contract of an engine: J1 to J6 of the crate's documentation.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use crate::frames::{Framing, Run, run_of};
+use crate::frames::{Excerpt, Excerpts, Framing, Run, Wanted, run_of};
 use crate::{Chain, Commit, Draft, EraseError, Erasure, JournalId, Lineage, Position};
 
 /// An append-only sequence of commits, one writer at a time.
@@ -73,6 +75,50 @@ pub trait Journal: Send + Sync + 'static {
         let commits = self.read(after, ReadLimit { commits, bytes }).await?;
         Ok(run_of(commits, framing))
     }
+
+    /// Like [`Journal::run`], on this very thread; `None` where that would take waiting.
+    fn run_at_hand(
+        &self,
+        after: Position,
+        last: Position,
+        bytes: usize,
+        framing: Framing,
+    ) -> Option<Result<Option<Run>, ReadError>> {
+        let _ = (after, last, bytes, framing);
+        None
+    }
+
+    /// Excerpts of the durable commits at these positions, which ascend, of about so many bytes: at least
+    /// of the first, perhaps not of all. Checked as runs are.
+    async fn excerpts(
+        &self,
+        wanted: &[Wanted],
+        bytes: usize,
+        excerpt: &Arc<Excerpt>,
+    ) -> Result<Excerpts, ReadError> {
+        let (mut frames, mut commits) = (Vec::new(), 0);
+        for Wanted { position, known } in wanted {
+            for commit in self.read_at(&[*position], 0).await? {
+                excerpt(&commit.stored(), *known, &mut frames).map_err(ReadError::Undecoded)?;
+            }
+            commits += 1;
+            if frames.len() >= bytes {
+                break;
+            }
+        }
+        Ok(Excerpts { frames: frames.into(), commits })
+    }
+
+    /// Like [`Journal::excerpts`], on this very thread; `None` where that would take waiting.
+    fn excerpts_at_hand(
+        &self,
+        wanted: &[Wanted],
+        bytes: usize,
+        excerpt: &Excerpt,
+    ) -> Option<Result<Excerpts, ReadError>> {
+        let _ = (wanted, bytes, excerpt);
+        None
+    }
 }
 
 /// How much to read at once.
@@ -141,6 +187,9 @@ pub enum ReadError {
         /// What is wrong with it.
         what: String,
     },
+    /// A commit is what was written, and cannot be read by whom it is for.
+    #[error("a commit cannot be decoded: {0}")]
+    Undecoded(String),
     /// Reading failed.
     #[error("reading the journal failed")]
     Storage(#[source] std::io::Error),

@@ -52,7 +52,7 @@ mod writer;
 
 pub use commit::{Chain, Commit, Draft, JournalId};
 pub use erasure::{EraseError, Erasure};
-pub use frames::{Framing, Run, Stored, as_stored};
+pub use frames::{Excerpt, Excerpts, Framing, Run, Stored, Wanted, as_stored};
 pub use journal::{AppendError, Journal, ReadError, ReadLimit};
 pub use lineage::Lineage;
 pub use machine::{Decision, Fault, Machine, Refused, Slot};

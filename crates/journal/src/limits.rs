@@ -19,8 +19,9 @@ pub const MARK_RECORDS: usize = 64;
 /// Bytes between two marks of the offset index, unless one record is larger.
 pub const MARK_BYTES: u64 = 64 * 1024;
 
-/// Records from one step of the offset index to the next: a byte of memory for each record.
-pub const STEP_RECORDS: u64 = 4;
+/// Records from one step of the offset index to the next: two bytes of memory for each record, and a record
+/// is read with one other.
+pub const STEP_RECORDS: u64 = 2;
 
 /// Commands waiting for the writer, unless told otherwise.
 pub const QUEUE: usize = 1024;
@@ -38,8 +39,15 @@ pub const RING_BYTES: usize = 16 * 1024 * 1024;
 /// given back.
 pub const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Bytes of frames read from a segment at once, a larger commit apart.
+/// Bytes of frames made ready at once out of segments, a larger commit apart.
 pub const FRAMES_BYTES: usize = 128 * 1024;
+
+/// Bytes read from a segment at once to frame them, a larger record apart: they stay in the cache of one
+/// processor until they are framed.
+pub const WINDOW_BYTES: usize = 32 * 1024;
+
+/// So many bytes between two records that are wanted are sooner read than passed over.
+pub const GAP_BYTES: u64 = 4 * 1024;
 
 /// Commits replayed between two settles.
 pub const REPLAY_COMMITS: usize = 1024;

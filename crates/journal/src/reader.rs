@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
 
-use crate::frames::{Framing, Run};
+use crate::frames::{Excerpt, Excerpts, Framing, Run, Wanted};
 use crate::limits::FRAMES_BYTES;
 use crate::ring::Ring;
 use crate::{Chain, Commit, Journal, JournalId, Lineage, Position, ReadError, ReadLimit};
@@ -164,6 +164,21 @@ impl Reader {
         self.start_run(after, last).end().await
     }
 
+    /// A run that is not in the memory of this process but in that of the system, of at most so many bytes,
+    /// or one larger commit; `None` where reading would take waiting, or there is nothing to read.
+    pub fn run_at_hand(
+        &self,
+        after: Position,
+        last: Position,
+        bytes: usize,
+    ) -> Option<Result<Option<Run>, ReadError>> {
+        let (last, framing) = (last.min(self.head()), self.framing);
+        if after >= last {
+            return None;
+        }
+        self.at_hand(|journal| journal.run_at_hand(after, last, bytes, framing))
+    }
+
     /// The frame of a commit, if it is in memory and does not stand apart.
     pub fn recent_frame(&self, position: Position) -> Option<Bytes> {
         if position > self.head() { None } else { self.ring.frame(position) }
@@ -183,6 +198,12 @@ impl Reader {
     ) -> Reading<Option<Run>> {
         let framing = self.framing;
         self.start_on_disk(async move |journal| journal.run(after, last, bytes, framing).await)
+    }
+
+    /// Reads from the journal on this thread what takes no waiting.
+    fn at_hand<T>(&self, read: impl FnOnce(&dyn Journal) -> Option<T>) -> Option<T> {
+        let open = self.journal.0.try_read().ok()?;
+        read(&**open.as_ref()?)
     }
 
     /// Reads from the journal on a task of its own: see [`OpenJournal`].
@@ -231,6 +252,55 @@ impl Reader {
             found.extend(recent);
         }
         Ok(found)
+    }
+
+    /// Excerpts of the commits at these positions, which ascend and are released: at least of the first,
+    /// perhaps not of all. Holds at most so many bytes, or one larger commit.
+    pub async fn excerpts(
+        &self,
+        wanted: &[Wanted],
+        bytes: usize,
+        excerpt: &Arc<Excerpt>,
+    ) -> Result<Excerpts, ReadError> {
+        let head = self.head();
+        if wanted.last().is_some_and(|last| last.position > head) {
+            return Err(ReadError::Ahead { tail: head });
+        }
+        let old = wanted.partition_point(|wanted| !self.ring.holds(wanted.position));
+        if old == 0 {
+            let recent = self.recent_excerpts(wanted, bytes, &**excerpt)?;
+            if recent.commits > 0 {
+                return Ok(recent);
+            }
+        }
+        // The first at least, also when it has just become old.
+        let old = &wanted[..old.max(1).min(wanted.len())];
+        let at_hand = |journal: &dyn Journal| journal.excerpts_at_hand(old, bytes, &**excerpt);
+        if let Some(found) = self.at_hand(at_hand) {
+            return found;
+        }
+        let (old, excerpt) = (old.to_vec(), Arc::clone(excerpt));
+        let read =
+            async move |journal: Arc<dyn Journal>| journal.excerpts(&old, bytes, &excerpt).await;
+        self.start_on_disk(read).end().await
+    }
+
+    fn recent_excerpts(
+        &self,
+        wanted: &[Wanted],
+        bytes: usize,
+        excerpt: &Excerpt,
+    ) -> Result<Excerpts, ReadError> {
+        let (mut frames, mut commits) = (Vec::new(), 0);
+        for Wanted { position, known } in wanted {
+            let Some(commit) = self.ring.commit(*position) else { break };
+            if commits > 0 && frames.len() + commit.body.len() > bytes {
+                break;
+            }
+            excerpt(&commit.stored(), *known, &mut frames).map_err(ReadError::Undecoded)?;
+            commits += 1;
+        }
+        Ok(Excerpts { frames: frames.into(), commits })
     }
 
     /// Waits until a position is released.

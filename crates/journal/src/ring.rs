@@ -165,6 +165,13 @@ impl Ring {
         Some(Run::Frames { frames, up_to: after.plus(count as u64) })
     }
 
+    /// One commit; `None` when it is not here.
+    pub(crate) fn commit(&self, position: Position) -> Option<Commit> {
+        let kept = self.kept.read();
+        let block = kept.from(position)?.next()?;
+        Some(block.commit(block.index(position)))
+    }
+
     /// The frame of one commit; `None` when it is not here or stands apart.
     pub(crate) fn frame(&self, position: Position) -> Option<Bytes> {
         let kept = self.kept.read();

@@ -44,11 +44,12 @@ pub use walk::Damage;
 use crate::disk::{Disk, DiskFile, DiskLock, RealDisk};
 use crate::limits::{BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
 use crate::{
-    AppendError, Chain, Commit, Draft, EraseError, Erasure, Framing, Journal, JournalId, Lineage,
-    Position, ReadError, ReadLimit, Run,
+    AppendError, Chain, Commit, Draft, EraseError, Erasure, Excerpt, Excerpts, Framing, Journal,
+    JournalId, Lineage, Position, ReadError, ReadLimit, Run, Wanted,
 };
 use directory::SegmentFile;
 use highwater::Highwater;
+use runs::Waiting;
 use state::{Segment, State};
 use walk::Tip;
 
@@ -310,9 +311,8 @@ impl Journal for SegmentJournal {
         bytes: usize,
     ) -> Result<Vec<Commit>, ReadError> {
         let (state, positions) = (self.state.clone(), positions.to_vec());
-        tokio::task::spawn_blocking(move || runs::read_at(&state, &positions, bytes))
-            .await
-            .map_err(|error| ReadError::Storage(io::Error::other(error)))?
+        let read = move || runs::read_at(&state, &positions, bytes);
+        erase::undisturbed(&self.rewriting, read).await
     }
 
     async fn run(
@@ -323,8 +323,41 @@ impl Journal for SegmentJournal {
         framing: Framing,
     ) -> Result<Option<Run>, ReadError> {
         let state = self.state.clone();
-        let run = move || runs::run(&state, after, last, bytes, framing);
+        let run = move || runs::run(&state, (after, last), bytes, framing, Waiting::Allowed);
         erase::undisturbed(&self.rewriting, run).await
+    }
+
+    fn run_at_hand(
+        &self,
+        after: Position,
+        last: Position,
+        bytes: usize,
+        framing: Framing,
+    ) -> Option<Result<Option<Run>, ReadError>> {
+        let _nothing_is_rewritten = self.rewriting.try_read()?;
+        let span = (after, last);
+        runs::at_hand(runs::run(&self.state, span, bytes, framing, Waiting::Forbidden))
+    }
+
+    async fn excerpts(
+        &self,
+        wanted: &[Wanted],
+        bytes: usize,
+        excerpt: &Arc<Excerpt>,
+    ) -> Result<Excerpts, ReadError> {
+        let (state, wanted, excerpt) = (self.state.clone(), wanted.to_vec(), Arc::clone(excerpt));
+        let read = move || runs::excerpts(&state, &wanted, bytes, &*excerpt, Waiting::Allowed);
+        erase::undisturbed(&self.rewriting, read).await
+    }
+
+    fn excerpts_at_hand(
+        &self,
+        wanted: &[Wanted],
+        bytes: usize,
+        excerpt: &Excerpt,
+    ) -> Option<Result<Excerpts, ReadError>> {
+        let _nothing_is_rewritten = self.rewriting.try_read()?;
+        runs::at_hand(runs::excerpts(&self.state, wanted, bytes, excerpt, Waiting::Forbidden))
     }
 }
 

@@ -2,14 +2,14 @@
 //! as it is stored; one of which only some match is encoded anew, which is the exception.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use hansa_journal::{Commit, JournalId, Position, ReadLimit, Reader};
+use bytes::{BufMut, Bytes, BytesMut};
+use hansa_journal::{Commit, Excerpt, JournalId, Position, ReadLimit, Reader};
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message;
 use tonic::Status;
 
-use super::replay::Unread;
 use crate::codec::{self, Corrupt};
 use crate::filter::Matcher;
 use crate::frames;
@@ -32,7 +32,7 @@ pub(super) struct Taken {
     pub(super) frames: Bytes,
     /// Everything up to here is in `frames` or does not match.
     pub(super) up_to: Position,
-    /// Events looked at, or jumped over, after the last that matched.
+    /// Events looked at after the last that matched.
     pub(super) passed_over: usize,
 }
 
@@ -43,10 +43,24 @@ pub(super) struct Sieve<'s> {
     pub(super) matcher: &'s Matcher,
 }
 
+/// What a filter takes of commits of which is known how many events match.
+pub(super) fn excerpt(identity: JournalId, matcher: Arc<Matcher>) -> Arc<Excerpt> {
+    Arc::new(move |stored, matching, out| {
+        if frames::count_events(stored.body) == usize::try_from(matching).ok() {
+            frames::append(out, stored.body);
+            return Ok(());
+        }
+        let body = Bytes::copy_from_slice(stored.body);
+        let events = codec::decode_events(&body).map_err(|corrupt| corrupt.to_string())?;
+        Sieve { identity, matcher: &matcher }.append(out, stored.position, &body, events);
+        Ok(())
+    })
+}
+
 /// Takes commits from the front until the caps are reached, or so many events were passed over that a
 /// sign of life is due. None when there are no commits.
 pub(super) fn take(
-    unread: &mut VecDeque<Unread>,
+    unread: &mut VecDeque<Commit>,
     sieve: Sieve<'_>,
     caps: Caps,
     patience: usize,
@@ -55,27 +69,15 @@ pub(super) fn take(
         return Ok(None);
     };
     let mut out = BytesMut::new();
-    let (mut up_to, mut passed_over) = (before(first.commit.position), 0);
-    while let Some(next) = unread.front_mut() {
-        // What was jumped over is told before what comes after it.
-        passed_over += std::mem::take(&mut next.jumped);
-        if passed_over >= patience {
-            up_to = before(next.commit.position);
-            break;
-        }
+    let (mut up_to, mut passed_over) = (before(first.position), 0);
+    while let Some(next) = unread.front() {
         if out.len() >= caps.bytes as usize {
             break;
         }
-        up_to = next.commit.position;
-        if next.matching.is_some_and(|all| frames::count_events(&next.commit.body) == Some(all)) {
-            frames::append(&mut out, &next.commit.body);
-            passed_over = 0;
-            unread.pop_front();
-            continue;
-        }
-        let events = codec::decode_events(&next.commit.body)?;
+        let events = codec::decode_events(&next.body)?;
         let count = events.len();
-        passed_over = match sieve.append(&mut out, &next.commit, events) {
+        up_to = next.position;
+        passed_over = match sieve.append(&mut out, up_to, &next.body, events) {
             true => 0,
             false => passed_over + count,
         };
@@ -135,23 +137,30 @@ impl Sieve<'_> {
     /// What is wanted of a commit, framed; empty when nothing is.
     pub(super) fn frame(self, commit: &Commit) -> Result<Bytes, Corrupt> {
         let mut out = BytesMut::new();
-        self.append(&mut out, commit, codec::decode_events(&commit.body)?);
+        let events = codec::decode_events(&commit.body)?;
+        self.append(&mut out, commit.position, &commit.body, events);
         Ok(out.freeze())
     }
 
-    /// Appends what is wanted of a commit with these events, framed; whether anything is.
-    fn append(self, out: &mut BytesMut, commit: &Commit, mut events: Vec<pb::Event>) -> bool {
+    /// Appends what is wanted of a commit with this body and these events, framed; whether anything is.
+    fn append(
+        self,
+        out: &mut impl BufMut,
+        position: Position,
+        body: &[u8],
+        mut events: Vec<pb::Event>,
+    ) -> bool {
         let count = events.len();
         events.retain(|event| self.matcher.matches(event));
         if events.is_empty() {
             return false;
         }
         if events.len() == count {
-            frames::append(out, &commit.body);
+            frames::append(out, body);
             return true;
         }
-        let cursor = codec::cursor(self.identity, commit.position);
-        out.extend_from_slice(&frames::message(Message::Batch(pb::Batch { events, cursor })));
+        let cursor = codec::cursor(self.identity, position);
+        out.put_slice(&frames::message(Message::Batch(pb::Batch { events, cursor })));
         true
     }
 }

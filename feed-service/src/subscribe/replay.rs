@@ -1,13 +1,15 @@
-//! What of the past is read next: commits one after the other, or, for a filter that takes little of
-//! them, only those the index names.
+//! What of the past is read next with a filter: only those commits the index names, many at a time, or,
+//! near the end, commits one after the other.
 //!
-//! A subscription that is not read holds what stands here: at most [`READ`] of commits, or one larger
-//! commit, and [`CHOSEN`] positions; and less when the budget of all has no more room.
+//! A subscription that is not read holds what stands here: [`CHOSEN`] places, and a run of frames or at most
+//! [`READ`] of commits, or one larger commit; and less when the budget of all has no more room.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hansa_journal::{Commit, Position, ReadLimit};
+use bytes::Bytes;
+use hansa_journal::{Commit, Excerpt, Position, ReadLimit, Wanted};
+use hansa_proto::limits::PROGRESS_EVENTS;
 use tonic::Status;
 
 use super::budget::Room;
@@ -16,36 +18,28 @@ use crate::status;
 use crate::view::index::Place;
 use crate::view::search::{self, Axes};
 
-/// How much is read at once.
-pub(super) const READ: ReadLimit = ReadLimit { commits: 512, bytes: 256 * 1024 };
+/// How much is read at once: so many bytes, and near the end so many commits.
+pub(super) const READ: ReadLimit = ReadLimit { commits: 64, bytes: 128 * 1024 };
 
 /// Commits chosen at once.
 const CHOSEN: usize = 1024;
 
+/// Commits fetched at once: each takes about a microsecond when it is in memory.
+const FETCHED: usize = 256;
+
 /// So few commits are sooner read than searched for.
 const NEAR: u64 = 64;
 
-/// When at least one commit in so many matches, they are read one after the other.
-const DENSE: u64 = 4;
-
-/// A commit that was read and not looked at.
-pub(super) struct Unread {
-    pub(super) commit: Commit,
-    /// Events between the commit before it and this one that are known not to match.
-    pub(super) jumped: usize,
-    /// How many of its events match, as far as the index was asked.
-    pub(super) matching: Option<usize>,
-}
-
-/// The past as one subscription reads it.
+/// The past as one subscription with a filter reads it.
 pub(super) struct Replay {
     axes: Arc<Axes>,
-    pub(super) unread: VecDeque<Unread>,
+    /// What the filter takes of a commit.
+    excerpt: Arc<Excerpt>,
+    /// Commits that were read and not looked at.
+    pub(super) unread: VecDeque<Commit>,
     chosen: Option<Chosen>,
     /// How many events there are up to positions asked for before: where the next search begins, and ends.
     numbers: Numbers,
-    /// Up to here commits are read one after the other.
-    scan_until: Position,
     /// Where what is read stands.
     pub(super) room: Option<Arc<Room>>,
 }
@@ -66,7 +60,7 @@ struct Named {
     position: Position,
     /// Events between the one before it and this one.
     jumped: usize,
-    matching: usize,
+    matching: u32,
 }
 
 /// How many events there are up to two positions.
@@ -76,20 +70,20 @@ struct Numbers {
     end: Option<(Position, u64)>,
 }
 
-/// What there is to look at.
+/// What there is.
 pub(super) enum Next {
-    /// Commits, in `unread`.
+    /// What matches, and nothing else does up to here.
+    Frames(Bytes, Position),
+    /// Commits to look at, in `unread`.
     Commits,
     /// Nothing matches up to here; so many events were jumped over.
     Nothing(Position, usize),
 }
 
 impl Replay {
-    pub(super) fn new(axes: Axes) -> Replay {
-        let scan_until = Position::ORIGIN;
-        let numbers = Numbers::default();
-        let (unread, room) = (VecDeque::new(), None);
-        Replay { axes: Arc::new(axes), unread, chosen: None, numbers, scan_until, room }
+    pub(super) fn new(axes: Axes, excerpt: Arc<Excerpt>) -> Replay {
+        let (unread, numbers) = (VecDeque::new(), Numbers::default());
+        Replay { axes: Arc::new(axes), excerpt, unread, chosen: None, numbers, room: None }
     }
 
     /// Whether nothing is under way.
@@ -97,49 +91,63 @@ impl Replay {
         self.unread.is_empty() && self.chosen.is_none()
     }
 
-    /// Reads on after a position, up to an end that is after it.
+    /// Reads on after a position, up to an end that is after it; so many events were passed over before.
     pub(super) async fn next(
         &mut self,
         feed: &Feed,
-        at: Position,
-        end: Position,
+        (at, end): (Position, Position),
+        passed_over: usize,
     ) -> Result<Next, Status> {
         if !self.unread.is_empty() {
             return Ok(Next::Commits);
         }
-        let far = end.get() - at.get() > NEAR;
-        if self.chosen.is_none() && far && !self.axes.is_empty() && at >= self.scan_until {
-            self.choose(feed, at, end).await?;
-        }
-        let bytes = self.room.as_ref().map_or(READ.bytes, |room| room.bytes());
-        match &mut self.chosen {
-            Some(chosen) if chosen.commits.is_empty() => {
-                let (up_to, jumped) = (chosen.up_to, chosen.jumped);
-                self.chosen = None;
-                return Ok(Next::Nothing(up_to, jumped));
-            }
-            Some(chosen) => self.unread = fetch(feed, chosen, bytes).await?,
-            None => self.unread = scan(feed, at, end, bytes).await?,
+        if self.chosen.is_none() && end.get() - at.get() > NEAR {
+            let (axes, numbers) = (Arc::clone(&self.axes), self.numbers);
+            let found = feed.query(move |keys| choose(keys, &axes, at, end, numbers)).await?;
+            self.numbers = found.1;
+            self.chosen = Some(found.0);
         }
         // A long run without a match must not keep others from this thread.
         tokio::task::yield_now().await;
-        Ok(Next::Commits)
+        let bytes = self.room.as_ref().map_or(READ.bytes, |room| room.bytes());
+        let Some(chosen) = &mut self.chosen else {
+            self.unread = scan(feed, (at, end), bytes).await?;
+            return Ok(Next::Commits);
+        };
+        if let Some(nothing) = chosen.nothing(passed_over) {
+            if chosen.commits.is_empty() {
+                self.chosen = None;
+            }
+            return Ok(nothing);
+        }
+        let wanted = chosen.wanted();
+        let found = feed.reader.excerpts(&wanted, bytes, &self.excerpt).await;
+        let found = found.map_err(status::journal_failed)?;
+        chosen.commits.drain(..found.commits);
+        let up_to = found.commits.checked_sub(1).map_or(at, |last| wanted[last].position);
+        Ok(Next::Frames(found.frames, up_to))
+    }
+}
+
+impl Chosen {
+    /// What was jumped over, when that must be told before anything else or there is nothing else.
+    fn nothing(&mut self, passed_over: usize) -> Option<Next> {
+        let Some(first) = self.commits.front_mut() else {
+            return Some(Next::Nothing(self.up_to, self.jumped));
+        };
+        if passed_over + first.jumped < PROGRESS_EVENTS {
+            return None;
+        }
+        let before = Position::new(first.position.get().saturating_sub(1));
+        Some(Next::Nothing(before, std::mem::take(&mut first.jumped)))
     }
 
-    /// Asks the index which commits come next.
-    async fn choose(&mut self, feed: &Feed, at: Position, end: Position) -> Result<(), Status> {
-        let axes = Arc::clone(&self.axes);
-        let numbers = self.numbers;
-        let found = feed.query(move |keys| choose(keys, &axes, at, end, numbers)).await?;
-        let (chosen, numbers) = found;
-        self.numbers = numbers;
-        let last = chosen.commits.back().map(|named| named.position);
-        let many = chosen.commits.len() as u64 * DENSE;
-        match last {
-            Some(last) if last.get() - at.get() < many => self.scan_until = last,
-            _ => self.chosen = Some(chosen),
-        }
-        Ok(())
+    /// The commits to fetch next: the first, and those after it up to where a sign of life is due.
+    fn wanted(&self) -> Vec<Wanted> {
+        let soon = |named: &&Named| named.jumped < PROGRESS_EVENTS;
+        let after = self.commits.iter().skip(1).take_while(soon).take(FETCHED - 1);
+        let wanted = self.commits.iter().take(1).chain(after);
+        wanted.map(|named| Wanted { position: named.position, known: named.matching }).collect()
     }
 }
 
@@ -188,30 +196,14 @@ fn jumped(from: u64, to: u64) -> usize {
     usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
 }
 
-/// Fetches chosen commits, as many as may be held.
-async fn fetch(feed: &Feed, chosen: &mut Chosen, bytes: usize) -> Result<VecDeque<Unread>, Status> {
-    let positions = chosen.commits.iter().map(|named| named.position);
-    let positions = positions.take(READ.commits).collect();
-    let commits = feed.reader.read_at(positions, bytes).await;
-    let commits = commits.map_err(status::journal_failed)?;
-    let named = chosen.commits.drain(..commits.len());
-    let unread = commits.into_iter().zip(named).map(|(commit, Named { jumped, matching, .. })| {
-        let matching = Some(matching);
-        Unread { commit, jumped, matching }
-    });
-    Ok(unread.collect())
-}
-
 /// Reads commits one after the other.
 async fn scan(
     feed: &Feed,
-    at: Position,
-    end: Position,
+    (at, end): (Position, Position),
     bytes: usize,
-) -> Result<VecDeque<Unread>, Status> {
+) -> Result<VecDeque<Commit>, Status> {
     let left = usize::try_from(end.get() - at.get()).unwrap_or(READ.commits);
     let limit = ReadLimit { commits: READ.commits.min(left), bytes };
     let commits = feed.reader.read(at, limit).await.map_err(status::journal_failed)?;
-    let unread = |commit| Unread { commit, jumped: 0, matching: None };
-    Ok(commits.into_iter().map(unread).collect())
+    Ok(commits.into())
 }

@@ -85,7 +85,7 @@ impl Subscription {
     pub(super) fn open(opening: Opening) -> Subscription {
         let Opening { feed, ask, start, place } = opening;
         let Start { position, head, matcher, state, named } = start;
-        let identity = feed.reader.identity();
+        let (identity, matcher) = (feed.reader.identity(), Arc::new(matcher));
         let opened = pb::Opened {
             identity: identity.as_bytes().to_vec().into(),
             start_cursor: codec::cursor(identity, position),
@@ -109,13 +109,13 @@ impl Subscription {
             at: position,
             stop_at: ask.stop_at_head.then_some(head),
             state: state.map(|state| (state, state::Place::default())),
-            replay: Replay::new(matcher.axes()),
+            replay: Replay::new(matcher.axes(), batch::excerpt(identity, Arc::clone(&matcher))),
             ahead: None,
             share,
             passed_over: 0,
             told_live: false,
             live: Live::new(matcher.axes(), listener),
-            matcher: Arc::new(matcher),
+            matcher,
             outbox: VecDeque::from([frames::message(Message::Opened(opened))]),
             phase: Phase::Running,
             named,
@@ -248,12 +248,22 @@ impl Subscription {
             let room = Box::pin(self.share.room(READ.bytes)).await;
             self.replay.room = Some(Arc::new(room));
         }
-        let next = Box::pin(self.replay.next(&self.feed, self.at, end));
-        if let Next::Nothing(up_to, jumped) = next.await? {
-            self.at = up_to;
-            self.passed_over += jumped;
-            self.replay.room = None;
-            return Ok(());
+        let next = self.replay.next(&self.feed, (self.at, end), self.passed_over);
+        match Box::pin(next).await? {
+            Next::Frames(frames, up_to) => {
+                let frames = match self.replay.room.take() {
+                    Some(room) => room.share(frames),
+                    None => frames,
+                };
+                return self.sends(frames, up_to);
+            }
+            Next::Nothing(up_to, jumped) => {
+                self.at = up_to;
+                self.passed_over += jumped;
+                self.replay.room = None;
+                return Ok(());
+            }
+            Next::Commits => {}
         }
         let patience = PROGRESS_EVENTS.saturating_sub(self.passed_over);
         let sieve = Sieve { identity: self.feed.reader.identity(), matcher: &self.matcher };
@@ -300,17 +310,21 @@ impl Subscription {
         self.sends(frames, up_to)
     }
 
-    /// The next run out of the past, and its room; the one after it is read while this one is sent, where
-    /// there is room for it.
+    /// The next run out of the past, and its room. Where the disk must be waited for, the one after it is
+    /// read while this one is sent, if there is room for it.
     async fn read_run(&mut self, end: Position) -> Result<(Option<Run>, Option<Room>), Status> {
         let reader = &self.feed.reader;
-        let (reading, room) = match self.ahead.take() {
-            Some((after, reading, room)) if after == self.at => (reading, room),
-            _ => {
-                let room = self.share.room(FRAMES_BYTES).await;
-                (reader.start_run_of(self.at, end, room.bytes()), room)
-            }
-        };
+        if let Some((after, reading, room)) = self.ahead.take()
+            && after == self.at
+        {
+            // What comes next may be at hand again.
+            return Ok((reading.end().await.map_err(status::journal_failed)?, Some(room)));
+        }
+        let room = self.share.room(FRAMES_BYTES).await;
+        if let Some(run) = reader.run_at_hand(self.at, end, room.bytes()) {
+            return Ok((run.map_err(status::journal_failed)?, Some(room)));
+        }
+        let reading = reader.start_run_of(self.at, end, room.bytes());
         let run = reading.end().await.map_err(status::journal_failed)?;
         if let Some(Run::Frames { up_to, .. }) = run
             && up_to < end
@@ -390,7 +404,7 @@ impl Subscription {
     #[cfg(test)]
     pub(super) fn held_bytes(&self, commit: usize) -> usize {
         let ready = self.outbox.iter().map(Bytes::len).sum::<usize>();
-        let unread = self.replay.unread.iter().map(|unread| unread.commit.body.len());
+        let unread = self.replay.unread.iter().map(|commit| commit.body.len());
         let ahead = self.ahead.as_ref().map_or(0, |_| FRAMES_BYTES + commit);
         ready + unread.sum::<usize>() + ahead
     }

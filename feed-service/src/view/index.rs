@@ -1,9 +1,9 @@
 //! The index of events: which events there are, by number, and which of them a term has.
 //!
 //! Every event has a *number*, from 0, in the order of places. Two kinds of list are kept, both in blocks
-//! of [`BLOCK`]: the places of all events by number, and for each term the numbers of its events. The
-//! last block of a term's list stands in its head row, so that adding an event to a list reads and
-//! writes one key.
+//! of [`BLOCK`]: the places of all events by number, and for each term the numbers of its events with
+//! their places, so that whoever has found an event knows where it stands. The last block of a term's
+//! list stands in its head row, so that adding an event to a list reads and writes one key.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use crate::terms::{Term, terms};
 /// Entries of a block.
 pub(crate) const BLOCK: u64 = 128;
 
-/// The first entry of each head row: count, bytes and last number.
-const HEAD: usize = 24;
+/// The first entry of each head row: count, bytes, last number and its position.
+const HEAD: usize = 32;
 
 /// Where an event stands in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,9 @@ pub(crate) struct Place {
     pub(crate) index: u32,
 }
 
+/// The number of an event, and its place.
+pub(crate) type Numbered = (u64, Place);
+
 /// What is known of a list without reading its blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -36,7 +39,8 @@ pub(crate) struct Head {
     pub(crate) count: u64,
     /// Bytes of its events.
     pub(crate) bytes: u64,
-    last: u64,
+    /// Number and position of the last entry.
+    last: (u64, u64),
     /// The block that is not full, as differences.
     open: Vec<u8>,
 }
@@ -55,17 +59,17 @@ pub(super) fn add(
     for event in events {
         let told = told_bytes.get(&event.index).copied();
         let (number, bytes) = (all.count, told.unwrap_or(event.encoded_len() as u64));
-        for term in terms(event) {
-            add_to_list(staging, &term, number, bytes)?;
-        }
         let place = Place { position: first.position, index: event.index };
+        for term in terms(event) {
+            add_to_list(staging, &term, (number, place), bytes)?;
+        }
         let mut block = staging.get(&keys::places(number / BLOCK))?.unwrap_or_default();
         block.extend(place.position.to_be_bytes());
         block.extend(place.index.to_be_bytes());
         staging.put(keys::places(number / BLOCK), block);
         all.count += 1;
         all.bytes += bytes;
-        all.last = number;
+        all.last = (number, place.position);
     }
     staging.put(keys::EVENTS.to_vec(), all.encode());
     Ok(())
@@ -74,16 +78,18 @@ pub(super) fn add(
 fn add_to_list(
     staging: &mut Staging,
     term: &Term,
-    number: u64,
+    (number, place): Numbered,
     bytes: u64,
 ) -> Result<(), ViewError> {
     let key = keys::list(term);
     let mut head = head(&*staging, &key)?;
-    let base = if head.count.is_multiple_of(BLOCK) { 0 } else { head.last };
-    prost::encoding::encode_varint(number - base, &mut head.open);
+    let base = if head.count.is_multiple_of(BLOCK) { (0, 0) } else { head.last };
+    for part in [number - base.0, place.position - base.1, u64::from(place.index)] {
+        prost::encoding::encode_varint(part, &mut head.open);
+    }
     head.count += 1;
     head.bytes += bytes;
-    head.last = number;
+    head.last = (number, place.position);
     if head.count.is_multiple_of(BLOCK) {
         let full = std::mem::take(&mut head.open);
         staging.put(keys::list_block(term, head.count / BLOCK - 1), full);
@@ -97,7 +103,8 @@ impl Head {
         let mut bytes = Vec::with_capacity(HEAD + self.open.len());
         bytes.extend(self.count.to_be_bytes());
         bytes.extend(self.bytes.to_be_bytes());
-        bytes.extend(self.last.to_be_bytes());
+        bytes.extend(self.last.0.to_be_bytes());
+        bytes.extend(self.last.1.to_be_bytes());
         bytes.extend(&self.open);
         bytes
     }
@@ -105,11 +112,12 @@ impl Head {
     fn decode(bytes: &[u8]) -> Option<Head> {
         let (count, rest) = bytes.split_first_chunk()?;
         let (held, rest) = rest.split_first_chunk()?;
-        let (last, open) = rest.split_first_chunk()?;
+        let (number, rest) = rest.split_first_chunk()?;
+        let (position, open) = rest.split_first_chunk()?;
         Some(Head {
             count: u64::from_be_bytes(*count),
             bytes: u64::from_be_bytes(*held),
-            last: u64::from_be_bytes(*last),
+            last: (u64::from_be_bytes(*number), u64::from_be_bytes(*position)),
             open: open.to_vec(),
         })
     }
@@ -132,29 +140,34 @@ pub(crate) fn list_head(keys: &impl Keys, term: &Term) -> Result<Head, ViewError
     head(keys, &keys::list(term))
 }
 
-/// The numbers in one block of a term's list.
+/// The entries of one block of a term's list.
 pub(super) fn list_block(
     keys: &impl Keys,
     term: &Term,
     head: &Head,
     block: u64,
-) -> Result<Vec<u64>, ViewError> {
+) -> Result<Vec<Numbered>, ViewError> {
     if block >= head.count / BLOCK {
-        return numbers(&head.open);
+        return entries(&head.open);
     }
     let stored = keys.get(&keys::list_block(term, block))?;
-    numbers(&stored.ok_or_else(|| damaged("a block of a list is missing"))?)
+    entries(&stored.ok_or_else(|| damaged("a block of a list is missing"))?)
 }
 
-fn numbers(mut bytes: &[u8]) -> Result<Vec<u64>, ViewError> {
-    let mut numbers = Vec::with_capacity(BLOCK as usize);
-    let mut last = 0;
+fn entries(mut bytes: &[u8]) -> Result<Vec<Numbered>, ViewError> {
+    let mut entries = Vec::with_capacity(BLOCK as usize);
+    let (mut number, mut position) = (0, 0);
+    let part = |bytes: &mut &[u8]| {
+        prost::encoding::decode_varint(bytes).map_err(|error| damaged(&error.to_string()))
+    };
     while !bytes.is_empty() {
-        let difference = prost::encoding::decode_varint(&mut bytes);
-        last += difference.map_err(|error| damaged(&error.to_string()))?;
-        numbers.push(last);
+        number += part(&mut bytes)?;
+        position += part(&mut bytes)?;
+        let index = u32::try_from(part(&mut bytes)?);
+        let index = index.map_err(|_| damaged("an event has an impossible index"))?;
+        entries.push((number, Place { position, index }));
     }
-    Ok(numbers)
+    Ok(entries)
 }
 
 /// The places of the events of one block of all.

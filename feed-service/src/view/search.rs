@@ -3,7 +3,7 @@
 
 use hansa_view::{Keys, ViewError};
 
-use super::index::{self, BLOCK, Head, Place};
+use super::index::{self, BLOCK, Head, Numbered, Place};
 use crate::terms::{Axis, Term};
 
 /// Most numbers looked at in one search, so that a search holds the view for some milliseconds.
@@ -16,7 +16,7 @@ pub(crate) type Axes = Vec<(Axis, Vec<String>)>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Events that match, in the direction of the search, each with its number.
-    pub(crate) events: Vec<(u64, Place)>,
+    pub(crate) events: Vec<Numbered>,
     /// Where to go on: forwards everything before this number was looked at, backwards everything from
     /// it on. None: there is no more.
     pub(crate) more: Option<u64>,
@@ -78,8 +78,8 @@ pub(crate) fn forwards(
             return Ok(search.found);
         }
         number = match search.at_or_after(number)? {
-            Step::Match(found) if found < end => {
-                search.take(found)?;
+            Step::Match(found, place) if found < end => {
+                search.take(found, place)?;
                 found + 1
             }
             Step::Not(next) if next < end => next,
@@ -105,8 +105,8 @@ pub(crate) fn backwards(
             return Ok(search.found);
         }
         number = match search.before(number)? {
-            Step::Match(found) => {
-                search.take(found)?;
+            Step::Match(found, place) => {
+                search.take(found, place)?;
                 found
             }
             Step::Not(next) => next + 1,
@@ -119,8 +119,8 @@ pub(crate) fn backwards(
 
 /// What one look at all axes came to.
 enum Step {
-    /// All of them have this number.
-    Match(u64),
+    /// All of them have this number; they know its place unless there is none.
+    Match(u64, Option<Place>),
     /// Nothing matches short of this number, which may.
     Not(u64),
     /// Nothing more matches.
@@ -132,7 +132,7 @@ struct Search<'k, K: Keys> {
     keys: &'k K,
     axes: Vec<Vec<List<'k, K>>>,
     all: u64,
-    /// The block of places that was last needed.
+    /// The block of places that was last needed: only without axes any is.
     places: Option<(u64, Vec<Place>)>,
     found: Found,
 }
@@ -157,9 +157,9 @@ impl<'k, K: Keys> Search<'k, K> {
 
     /// One step forwards: each axis in turn says its first number at or after the one before it said.
     fn at_or_after(&mut self, number: u64) -> Result<Step, ViewError> {
-        let (mut candidate, mut agreed) = (number, true);
-        for (place, lists) in self.axes.iter_mut().enumerate() {
-            let mut first: Option<u64> = None;
+        let (mut candidate, mut place, mut agreed) = (number, None, true);
+        for (axis, lists) in self.axes.iter_mut().enumerate() {
+            let mut first: Option<Numbered> = None;
             for list in lists {
                 let next = list.at_or_after(candidate)?;
                 first = first.into_iter().chain(next).min();
@@ -167,10 +167,10 @@ impl<'k, K: Keys> Search<'k, K> {
             let Some(first) = first else {
                 return Ok(Step::End);
             };
-            agreed &= place == 0 || candidate == first;
-            candidate = first;
+            agreed &= axis == 0 || candidate == first.0;
+            (candidate, place) = (first.0, Some(first.1));
         }
-        Ok(self.step(candidate, agreed))
+        Ok(self.step(candidate, place, agreed))
     }
 
     /// One step backwards: each axis in turn says its last number before the one before it said.
@@ -178,30 +178,34 @@ impl<'k, K: Keys> Search<'k, K> {
         let Some(start) = number.min(self.all).checked_sub(1) else {
             return Ok(Step::End);
         };
-        let (mut candidate, mut agreed) = (start, true);
-        for (place, lists) in self.axes.iter_mut().enumerate() {
-            let mut last: Option<u64> = None;
+        let (mut candidate, mut place, mut agreed) = (start, None, true);
+        for (axis, lists) in self.axes.iter_mut().enumerate() {
+            let mut last: Option<Numbered> = None;
             for list in lists {
                 last = last.max(list.at_or_before(candidate)?);
             }
             let Some(last) = last else {
                 return Ok(Step::End);
             };
-            agreed &= place == 0 || candidate == last;
-            candidate = last;
+            agreed &= axis == 0 || candidate == last.0;
+            (candidate, place) = (last.0, Some(last.1));
         }
-        Ok(self.step(candidate, agreed))
+        Ok(self.step(candidate, place, agreed))
     }
 
-    fn step(&self, candidate: u64, agreed: bool) -> Step {
+    fn step(&self, candidate: u64, place: Option<Place>, agreed: bool) -> Step {
         match agreed {
             _ if candidate >= self.all => Step::End,
-            true => Step::Match(candidate),
+            true => Step::Match(candidate, place),
             false => Step::Not(candidate),
         }
     }
 
-    fn take(&mut self, number: u64) -> Result<(), ViewError> {
+    fn take(&mut self, number: u64, place: Option<Place>) -> Result<(), ViewError> {
+        if let Some(place) = place {
+            self.found.events.push((number, place));
+            return Ok(());
+        }
         let block = number / BLOCK;
         if self.places.as_ref().is_none_or(|(held, _)| *held != block) {
             self.places = Some((block, index::places(self.keys, block)?));
@@ -220,13 +224,13 @@ struct List<'k, K: Keys> {
     term: Term,
     head: Head,
     block: u64,
-    numbers: Vec<u64>,
+    entries: Vec<Numbered>,
 }
 
 impl<'k, K: Keys> List<'k, K> {
     fn new(keys: &'k K, term: Term) -> Result<Self, ViewError> {
         let head = index::list_head(keys, &term)?;
-        Ok(List { keys, term, head, block: u64::MAX, numbers: Vec::new() })
+        Ok(List { keys, term, head, block: u64::MAX, entries: Vec::new() })
     }
 
     fn blocks(&self) -> u64 {
@@ -235,35 +239,35 @@ impl<'k, K: Keys> List<'k, K> {
 
     fn load(&mut self, block: u64) -> Result<(), ViewError> {
         if self.block != block {
-            self.numbers = index::list_block(self.keys, &self.term, &self.head, block)?;
+            self.entries = index::list_block(self.keys, &self.term, &self.head, block)?;
             self.block = block;
         }
         Ok(())
     }
 
-    fn at_or_after(&mut self, number: u64) -> Result<Option<u64>, ViewError> {
+    fn at_or_after(&mut self, number: u64) -> Result<Option<Numbered>, ViewError> {
         let block = self.block_for(number)?;
         self.load(block)?;
-        let at = self.numbers.partition_point(|other| *other < number);
-        if at < self.numbers.len() || block + 1 >= self.blocks() {
-            return Ok(self.numbers.get(at).copied());
+        let at = self.entries.partition_point(|(other, _)| *other < number);
+        if at < self.entries.len() || block + 1 >= self.blocks() {
+            return Ok(self.entries.get(at).copied());
         }
         self.load(block + 1)?;
-        Ok(self.numbers.first().copied())
+        Ok(self.entries.first().copied())
     }
 
-    fn at_or_before(&mut self, number: u64) -> Result<Option<u64>, ViewError> {
+    fn at_or_before(&mut self, number: u64) -> Result<Option<Numbered>, ViewError> {
         let block = self.block_for(number)?;
         self.load(block)?;
-        let at = self.numbers.partition_point(|other| *other <= number);
-        Ok(at.checked_sub(1).and_then(|at| self.numbers.get(at)).copied())
+        let at = self.entries.partition_point(|(other, _)| *other <= number);
+        Ok(at.checked_sub(1).and_then(|at| self.entries.get(at)).copied())
     }
 
     /// The last block that begins at or before a number, or the first.
     fn block_for(&mut self, number: u64) -> Result<u64, ViewError> {
         let here = self.block != u64::MAX
-            && self.numbers.first().is_some_and(|first| *first <= number)
-            && self.numbers.last().is_some_and(|last| number <= *last);
+            && self.entries.first().is_some_and(|(first, _)| *first <= number)
+            && self.entries.last().is_some_and(|(last, _)| number <= *last);
         if here {
             return Ok(self.block);
         }
@@ -271,7 +275,7 @@ impl<'k, K: Keys> List<'k, K> {
         while low < high {
             let middle = low + (high - low) / 2;
             self.load(middle)?;
-            match self.numbers.first().is_some_and(|first| *first <= number) {
+            match self.entries.first().is_some_and(|(first, _)| *first <= number) {
                 true => low = middle + 1,
                 false => high = middle,
             }

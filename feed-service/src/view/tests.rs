@@ -114,10 +114,10 @@ proptest! {
     fn lists_are_what_a_recount_says(commits in commits()) {
         let directory = tempfile::tempdir().unwrap();
         let (view, all) = folded(directory.path(), commits);
-        let mut expected: std::collections::BTreeMap<Term, Vec<u64>> = Default::default();
+        let mut expected: std::collections::BTreeMap<Term, Vec<(u64, Place)>> = Default::default();
         for (number, event) in (0..).zip(&all) {
             for term in terms(event) {
-                expected.entry(term).or_default().push(number);
+                expected.entry(term).or_default().push((number, place(event)));
             }
         }
         view.read(|keys| {

@@ -1,6 +1,7 @@
-//! A connection that gathers small writes. HTTP/2 writes each frame by itself, and with many streams on
-//! one connection that is a system call for each message of a few hundred bytes. Here small writes are
-//! kept until a turn of the connection adds nothing more, large ones go out at once with whatever waits.
+//! A connection that gathers writes. HTTP/2 writes each frame by itself, and that is a system call for each
+//! message of a few hundred bytes with many streams on one connection, and for each 16 KiB of a stream that
+//! sends much. Here writes are kept until a turn of the connection adds nothing more or there is no room;
+//! those that would not fit anyway go out at once, behind whatever waits.
 //!
 //! ```text
 //!  turn 1   read · frame frame frame · flush      kept; the connection asks for another turn, behind
@@ -20,11 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::life::Life;
 
-/// What is kept at most.
-const KEPT_BYTES: usize = 64 * 1024;
-
-/// A write of at least this is large.
-const LARGE_BYTES: usize = 8 * 1024;
+/// What is kept at most: four of the largest frames that HTTP/2 has unless a client takes larger ones.
+const KEPT_BYTES: usize = 4 * (16 * 1024 + 9);
 
 /// What a client of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI";
@@ -105,7 +103,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
     ) -> Poll<io::Result<usize>> {
         let gathers = self.gathers == Some(true);
         let bytes = parts.iter().map(|part| part.len()).sum::<usize>();
-        if gathers && bytes < LARGE_BYTES && self.kept.len() + bytes <= KEPT_BYTES {
+        if self.kept.len() + bytes > KEPT_BYTES {
+            ready!(self.poll_write_kept(cx))?;
+        }
+        if gathers && self.kept.len() + bytes <= KEPT_BYTES {
             for part in parts {
                 self.kept.extend_from_slice(part);
             }
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn large_writes_go_out_at_once_behind_what_waits() {
         let (mut gather, turns) = connection(b"PRI * HTTP/2.0");
-        let large = vec![7; LARGE_BYTES];
+        let large = vec![7; KEPT_BYTES];
         turn(&mut gather, &turns, &[b"a", &large]);
         assert_eq!(gather.stream.writes, [b"a".to_vec(), large]);
     }
@@ -237,7 +238,7 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_the_limit() {
         let (mut gather, turns) = connection(b"PRI * HTTP/2.0");
-        let small = vec![7; LARGE_BYTES - 1];
+        let small = vec![7; 16 * 1024 + 9];
         turn(&mut gather, &turns, &[&small[..]; 20]);
         assert!(gather.kept.len() <= KEPT_BYTES && gather.kept.capacity() <= 2 * KEPT_BYTES);
         let written: usize = gather.stream.writes.iter().map(Vec::len).sum();

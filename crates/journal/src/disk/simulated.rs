@@ -300,6 +300,10 @@ impl DiskFile for SimulatedFile {
         state.model.read(self.inode, buffer, offset)
     }
 
+    fn read_at_hand(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_at(buffer, offset)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.disk.0.lock().write(self.inode, offset, bytes)
     }

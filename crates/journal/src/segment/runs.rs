@@ -1,6 +1,9 @@
-//! Runs of frames and single commits straight from a segment: one read of the file for a run or a few
-//! records, each record checked by its length, checksum and place, its body copied once. The chain is not followed: it was when the journal was opened,
-//! and nothing changes it later that the checksum does not show.
+//! Runs of frames, excerpts and single commits straight from a segment: read in parts that stay in the
+//! cache of a processor, each record checked by its length, checksum and place, its body copied once. The
+//! chain is not followed: it was when the journal was opened, and nothing changes it later that the checksum
+//! does not show.
+
+use std::io;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -8,16 +11,40 @@ use parking_lot::RwLock;
 use super::record::{HEADER_BYTES, Header};
 use super::state::{Near, State};
 use super::walk::damage;
-use crate::frames::{self, Framing, Run};
+use crate::frames::{self, Excerpt, Excerpts, Framing, Run, Wanted};
+use crate::limits::{GAP_BYTES, WINDOW_BYTES};
 use crate::{Commit, Position, ReadError};
+
+/// Most excerpts are smaller.
+const USUAL_BYTES: usize = 512;
+
+/// So many records are looked up at once.
+const TOGETHER: usize = 64;
+
+/// Whether reading may wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// It takes as long as it takes.
+    Allowed,
+    /// Only what is in memory is read: [`at_hand`].
+    Forbidden,
+}
+
+/// What was read without waiting; `None` where that was not possible.
+pub(super) fn at_hand<T>(read: Result<T, ReadError>) -> Option<Result<T, ReadError>> {
+    match read {
+        Err(ReadError::Storage(error)) if error.kind() == io::ErrorKind::WouldBlock => None,
+        read => Some(read),
+    }
+}
 
 /// The first run after a position that is before `last`, which is durable.
 pub(super) fn run(
     state: &RwLock<State>,
-    after: Position,
-    last: Position,
+    (after, last): (Position, Position),
     bytes: usize,
     framing: Framing,
+    waiting: Waiting,
 ) -> Result<Option<Run>, ReadError> {
     let near = {
         let state = state.read();
@@ -27,24 +54,23 @@ pub(super) fn run(
         state.near(after)
     };
     let Some(near) = near else { return Ok(None) };
-    let (mut position, mut offset) = (near.position, near.offset);
-    let mut window = Window { near: &near, start: offset, bytes: Vec::new(), at_least: bytes };
-    while position <= after {
-        offset += window.header(offset, position)?.record_bytes() as u64;
-        position = position.next();
-    }
+    let mut part = Part::default();
+    let mut window = Window { near: &near, part: &mut part, waiting, at_least: WINDOW_BYTES };
+    let mut position = after.next();
+    let mut offset = window.find(position)?;
     let (mut frames, mut up_to) = (Vec::new(), None);
-    while position <= last {
-        // What follows is in another segment, or is read next time.
-        if up_to.is_some() && !window.has_record(offset) {
-            break;
+    // What follows the end is in another segment; but the first is here.
+    while position <= last && (up_to.is_none() || offset < near.end) {
+        let (header, record) = match window.record(offset, position) {
+            Err(ReadError::Storage(_)) if up_to.is_some() => break,
+            read => read?,
+        };
+        match up_to {
+            None => frames.reserve(bytes),
+            Some(_) if frames.len() + record.len() > bytes => break,
+            Some(_) => {}
         }
-        let header = window.header(offset, position)?;
-        let record = window.at(offset, header.record_bytes(), position)?;
         let stored = header.stored(record).map_err(|what| near.damaged(offset, position, what))?;
-        if up_to.is_none() {
-            frames.reserve(bytes);
-        }
         if !frames::append(&mut frames, &stored, framing) {
             if up_to.is_some() {
                 break;
@@ -66,72 +92,164 @@ pub(super) fn read_at(
     bytes: usize,
 ) -> Result<Vec<Commit>, ReadError> {
     let (mut found, mut so_far) = (Vec::with_capacity(positions.len()), 0);
-    let mut buffer = Vec::new();
-    for wanted in positions {
-        let near = {
-            let state = state.read();
-            let before = Position::new(wanted.get().saturating_sub(1));
-            state.near(before).ok_or(ReadError::Ahead { tail: state.tip.position })?
-        };
-        let (mut position, mut offset) = (near.position, near.offset);
-        let at_least = usize::try_from(near.next - near.offset).unwrap_or_default();
-        let mut window = Window { near: &near, start: 0, bytes: buffer, at_least };
-        window.bytes.clear();
-        while position < *wanted {
-            offset += window.header(offset, position)?.record_bytes() as u64;
-            position = position.next();
-        }
-        let header = window.header(offset, position)?;
-        let record = window.at(offset, header.record_bytes(), position)?;
+    let wanted = positions.iter().copied();
+    visit(state, wanted, Waiting::Allowed, &mut |near, offset, header, record| {
         let record = header.record(&Bytes::copy_from_slice(record));
-        let record = record.map_err(|what| near.damaged(offset, position, what))?;
+        let record = record.map_err(|what| near.damaged(offset, header.position, what))?;
         so_far += record.commit.meta.len() + record.commit.body.len();
         found.push(record.commit);
-        buffer = window.bytes;
-        if so_far > bytes {
-            break;
-        }
-    }
+        Ok(so_far <= bytes)
+    })?;
     Ok(found)
 }
 
-/// A part of a segment, which moves on when something after it is asked for.
+/// Excerpts of the commits at these positions, which ascend and are durable, of about so many bytes.
+pub(super) fn excerpts(
+    state: &RwLock<State>,
+    wanted: &[Wanted],
+    bytes: usize,
+    excerpt: &Excerpt,
+    waiting: Waiting,
+) -> Result<Excerpts, ReadError> {
+    let (mut frames, mut commits) = (Vec::with_capacity(bytes.min(wanted.len() * USUAL_BYTES)), 0);
+    let positions = wanted.iter().map(|wanted| wanted.position);
+    let read = visit(state, positions, waiting, &mut |near, offset, header, record| {
+        if commits > 0 && frames.len() + record.len() > bytes {
+            return Ok(false);
+        }
+        let stored = header.stored(record);
+        let stored = stored.map_err(|what| near.damaged(offset, header.position, what))?;
+        excerpt(&stored, wanted[commits].known, &mut frames).map_err(ReadError::Undecoded)?;
+        commits += 1;
+        Ok(true)
+    });
+    match read {
+        // What follows takes waiting, or failed: that is told next time.
+        Err(ReadError::Storage(_)) if commits > 0 => {}
+        read => read?,
+    }
+    Ok(Excerpts { frames: frames.into(), commits })
+}
+
+/// Is shown a record and where it stands; says whether to go on.
+type Show<'s> = dyn FnMut(&Near, u64, &Header, &[u8]) -> Result<bool, ReadError> + 's;
+
+/// Shows the records at these positions, which ascend and are durable. Those that stand close to each other
+/// are read at once.
+fn visit(
+    state: &RwLock<State>,
+    mut positions: impl Iterator<Item = Position>,
+    waiting: Waiting,
+    show: &mut Show<'_>,
+) -> Result<(), ReadError> {
+    let mut part = Part::default();
+    loop {
+        let together: Vec<Position> = positions.by_ref().take(TOGETHER).collect();
+        if together.is_empty() {
+            return Ok(());
+        }
+        let nears = nears(state, &together)?;
+        for (index, (near, position)) in nears.iter().zip(&together).enumerate() {
+            let at_least = reach(near, &nears[index + 1..]);
+            let mut window = Window { near, part: &mut part, waiting, at_least };
+            let offset = window.find(*position)?;
+            let (header, record) = window.record(offset, *position)?;
+            if !show(near, offset, &header, record)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Where to look for these positions.
+fn nears(state: &RwLock<State>, positions: &[Position]) -> Result<Vec<Near>, ReadError> {
+    let state = state.read();
+    let near = |position: &Position| {
+        let before = Position::new(position.get().saturating_sub(1));
+        state.near(before).ok_or(ReadError::Ahead { tail: state.tip.position })
+    };
+    positions.iter().map(near).collect()
+}
+
+/// How many bytes to read for a record and those of the others that stand close behind it.
+fn reach(first: &Near, others: &[Near]) -> usize {
+    let mut end = first.next;
+    for near in others {
+        let close = near.named.first == first.named.first && near.offset <= end + GAP_BYTES;
+        if !close || near.next - first.offset > WINDOW_BYTES as u64 {
+            break;
+        }
+        end = near.next;
+    }
+    usize::try_from(end - first.offset).unwrap_or(WINDOW_BYTES)
+}
+
+/// A part of a segment as it was read.
+#[derive(Default)]
+struct Part {
+    segment: Position,
+    start: u64,
+    /// Longer than what was read: it grows and does not shrink.
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+/// A segment seen through the part of it that was read, which moves on when something else is asked for.
 struct Window<'n> {
     near: &'n Near,
-    start: u64,
-    bytes: Vec<u8>,
+    part: &'n mut Part,
+    waiting: Waiting,
     /// How much is read at once, when nothing larger is asked for.
     at_least: usize,
 }
 
-impl Window<'_> {
+impl Part {
     /// These bytes, when they are here.
-    fn here(&self, offset: u64, bytes: usize) -> Option<&[u8]> {
+    fn here(&self, segment: Position, offset: u64, bytes: usize) -> Option<&[u8]> {
         let from = usize::try_from(offset.checked_sub(self.start)?).ok()?;
-        self.bytes.get(from..from.checked_add(bytes)?)
+        let held = &self.bytes[..self.filled];
+        held.get(from..from.checked_add(bytes)?).filter(|_| segment == self.segment)
     }
 
-    /// Whether the record at an offset is here as a whole.
-    fn has_record(&self, offset: u64) -> bool {
-        let header = self.here(offset, HEADER_BYTES).and_then(<[u8]>::first_chunk);
-        let header = header.and_then(|header| Header::parse(header).ok());
-        header.is_some_and(|header| self.here(offset, header.record_bytes()).is_some())
+    fn read(&mut self, near: &Near, offset: u64, bytes: usize, waiting: Waiting) -> io::Result<()> {
+        (self.segment, self.start, self.filled) = (near.named.first, offset, 0);
+        if self.bytes.len() < bytes {
+            self.bytes.resize(bytes, 0);
+        }
+        let buffer = &mut self.bytes[..bytes];
+        match waiting {
+            Waiting::Allowed => near.file.read_at(buffer, offset)?,
+            Waiting::Forbidden => near.file.read_at_hand(buffer, offset)?,
+        }
+        self.filled = bytes;
+        Ok(())
+    }
+}
+
+impl Window<'_> {
+    /// Where the record of a position begins, which is at or after the one known.
+    fn find(&mut self, wanted: Position) -> Result<u64, ReadError> {
+        let (mut position, mut offset) = (self.near.position, self.near.offset);
+        while position < wanted {
+            offset += self.header(offset, position)?.record_bytes() as u64;
+            position = position.next();
+        }
+        Ok(offset)
     }
 
     /// These bytes of the record at an offset.
     fn at(&mut self, offset: u64, bytes: usize, position: Position) -> Result<&[u8], ReadError> {
-        if self.here(offset, bytes).is_none() {
+        let segment = self.near.named.first;
+        if self.part.here(segment, offset, bytes).is_none() {
             let left = usize::try_from(self.near.end.saturating_sub(offset)).unwrap_or(usize::MAX);
             if left < bytes {
                 return Err(self.near.damaged(offset, position, "cut short"));
             }
-            self.bytes.clear();
-            self.bytes.resize(self.at_least.max(bytes).min(left), 0);
-            self.start = offset;
-            let read = self.near.file.read_at(&mut self.bytes, offset);
+            let more = self.at_least.max(bytes).min(left);
+            let read = self.part.read(self.near, offset, more, self.waiting);
             read.map_err(ReadError::Storage)?;
         }
-        Ok(self.here(offset, bytes).expect("it was read"))
+        Ok(self.part.here(segment, offset, bytes).expect("it was read"))
     }
 
     /// The header at an offset, of the commit that must stand there.
@@ -145,10 +263,17 @@ impl Window<'_> {
             false => Err(near.damaged(offset, position, "another position than expected")),
         }
     }
+
+    /// The record at an offset, of the commit that must stand there.
+    fn record(&mut self, offset: u64, position: Position) -> Result<(Header, &[u8]), ReadError> {
+        let header = self.header(offset, position)?;
+        let record = self.at(offset, header.record_bytes(), position)?;
+        Ok((header, record))
+    }
 }
 
 impl Near {
     fn damaged(&self, offset: u64, position: Position, what: &str) -> ReadError {
-        damage(&self.path, offset, position, what).into()
+        damage(&self.named.path, offset, position, what).into()
     }
 }

@@ -1,6 +1,5 @@
 //! What a journal knows in memory: its durable tail, its segments, and a sparse index of offsets.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::directory::SegmentFile;
@@ -19,7 +18,7 @@ pub(super) struct State {
 
 /// One segment and its marks.
 pub(super) struct Segment {
-    pub(super) named: SegmentFile,
+    pub(super) named: Arc<SegmentFile>,
     pub(super) file: Arc<dyn DiskFile>,
     /// Where its durable records end.
     pub(super) end: u64,
@@ -39,7 +38,7 @@ struct Mark {
 
 /// A record at or shortly before the one wanted.
 pub(super) struct Near {
-    pub(super) path: PathBuf,
+    pub(super) named: Arc<SegmentFile>,
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) position: Position,
     pub(super) offset: u64,
@@ -58,7 +57,7 @@ pub(super) struct Found {
 
 /// A stretch of a segment to read: from a mark to the durable end.
 pub(super) struct Stretch {
-    named: SegmentFile,
+    named: Arc<SegmentFile>,
     file: Arc<dyn DiskFile>,
     mark: Mark,
     end: u64,
@@ -68,7 +67,7 @@ impl Segment {
     /// An empty one.
     pub(super) fn new(named: SegmentFile, file: Arc<dyn DiskFile>) -> Segment {
         Segment {
-            named,
+            named: Arc::new(named),
             file,
             end: 0,
             marks: Vec::new(),
@@ -124,7 +123,7 @@ impl State {
         let step = (record / STEP_RECORDS).min(segment.steps.len() as u64 - 1);
         let step_at = |step: u64| segment.steps.get(usize::try_from(step).ok()?).copied();
         Some(Near {
-            path: segment.named.path.clone(),
+            named: Arc::clone(&segment.named),
             file: Arc::clone(&segment.file),
             position: segment.named.first.plus(step * STEP_RECORDS),
             offset: u64::from(step_at(step)?),
@@ -181,7 +180,11 @@ impl Stretch {
         while offset < self.end {
             let record = self.record(&mut scanner, offset, tip)?;
             if record.commit.position == position {
-                return Ok(Some(Found { segment: self.named.clone(), offset, record }));
+                return Ok(Some(Found {
+                    segment: SegmentFile::clone(&self.named),
+                    offset,
+                    record,
+                }));
             }
             tip = Tip { position: record.commit.position, chain: record.commit.chain };
             offset += record.bytes;

@@ -310,6 +310,10 @@ async fn damage_under_a_running_journal_is_in_no_run() {
     let journal = open(dir.path()).unwrap();
     let commits = append(&journal, (0..6).map(draft).collect()).await;
     let last = commits.last().unwrap().position;
+    let excerpt: Arc<Excerpt> = Arc::new(|stored, _, out| {
+        out.extend_from_slice(stored.body);
+        Ok(())
+    });
     let file = segment_files(dir.path()).pop().unwrap();
     let mut bytes = fs::read(&file).unwrap();
     for offset in 0..bytes.len() {
@@ -326,8 +330,14 @@ async fn damage_under_a_running_journal_is_in_no_run() {
                 }
                 other => panic!("byte {offset}: {other:?}"),
             }
+            let wanted = [Wanted { position: commit.position, known: 0 }];
+            match journal.excerpts(&wanted, 1, &excerpt).await {
+                Err(ReadError::Damaged { .. }) => found += 1,
+                Ok(Excerpts { frames, commits: 1 }) => assert_eq!(frames, commit.body),
+                other => panic!("byte {offset}: {other:?}"),
+            }
         }
-        assert!(found > 0, "byte {offset} was not noticed");
+        assert!(found > 1, "byte {offset} was not noticed");
         // Long runs end before it, and the next one says what is there.
         let mut at = Position::ORIGIN;
         let run = async |at| journal.run(at, last, 1 << 20, crate::as_stored).await;
