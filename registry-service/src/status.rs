@@ -212,7 +212,7 @@ pub(crate) fn journal(error: ReadError, reader: &Reader) -> Status {
             cursor(Problem::new(Code::OutOfRange, "CURSOR_EXPIRED", message), reader)
         }
         ReadError::Ahead { tail } => in_future(tail, reader),
-        ReadError::Damaged { .. } => {
+        ReadError::Damaged { .. } | ReadError::Undecoded(_) => {
             tracing::error!(%error, "the journal is damaged");
             Problem::new(Code::DataLoss, "CHAIN_MISMATCH", error.to_string()).into_status()
         }

@@ -161,7 +161,10 @@ impl Reader {
         if let Some(recent) = self.ring.run(after, last) {
             return Ok(Some(recent));
         }
-        self.start_run(after, last).end().await
+        match self.run_at_hand(after, last, FRAMES_BYTES) {
+            Some(run) => run,
+            None => self.start_run(after, last).end().await,
+        }
     }
 
     /// A run that is not in the memory of this process but in that of the system, of at most so many bytes,
