@@ -19,9 +19,8 @@ pub const MARK_RECORDS: usize = 64;
 /// Bytes between two marks of the offset index, unless one record is larger.
 pub const MARK_BYTES: u64 = 64 * 1024;
 
-/// Records from one step of the offset index to the next: two bytes of memory for each record, and a record
-/// is read with one other.
-pub const STEP_RECORDS: u64 = 2;
+/// Records from one step of the offset index to the next: a byte of memory for each record.
+pub const STEP_RECORDS: u64 = 4;
 
 /// Commands waiting for the writer, unless told otherwise.
 pub const QUEUE: usize = 1024;

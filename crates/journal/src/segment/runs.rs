@@ -15,9 +15,6 @@ use crate::frames::{self, Excerpt, Excerpts, Framing, Run, Wanted};
 use crate::limits::{GAP_BYTES, WINDOW_BYTES};
 use crate::{Commit, Position, ReadError};
 
-/// Most excerpts are smaller.
-const USUAL_BYTES: usize = 512;
-
 /// So many records are looked up at once.
 const TOGETHER: usize = 64;
 
@@ -111,7 +108,7 @@ pub(super) fn excerpts(
     excerpt: &Excerpt,
     waiting: Waiting,
 ) -> Result<Excerpts, ReadError> {
-    let (mut frames, mut commits) = (Vec::with_capacity(bytes.min(wanted.len() * USUAL_BYTES)), 0);
+    let (mut frames, mut commits) = (Vec::new(), 0);
     let positions = wanted.iter().map(|wanted| wanted.position);
     let read = visit(state, positions, waiting, &mut |near, offset, header, record| {
         if commits > 0 && frames.len() + record.len() > bytes {
