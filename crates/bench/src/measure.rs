@@ -24,6 +24,12 @@ const CALLERS: usize = 16;
 /// Ticks of processor time in a second, as Linux tells them.
 const TICKS: f64 = 100.0;
 
+/// A process that used less than [`LITTLE`] processors for so long has nothing left to do: longer than a
+/// view waits before it merges its runs for those who read.
+const QUIET: Duration = Duration::from_secs(5);
+/// See [`QUIET`].
+const LITTLE: f64 = 0.05;
+
 /// How long calls of one kind took.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
@@ -183,4 +189,17 @@ pub fn processor_seconds(process_id: u32) -> Result<f64> {
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let used: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
     Ok(used / TICKS)
+}
+
+/// Waits until a process has done what it does when nobody asks anything of it; how long that took.
+pub async fn rest(process_id: u32) -> Result<Duration> {
+    let stopwatch = Stopwatch::start();
+    let mut used = processor_seconds(process_id)?;
+    loop {
+        tokio::time::sleep(QUIET).await;
+        let before = std::mem::replace(&mut used, processor_seconds(process_id)?);
+        if used - before < LITTLE * QUIET.as_secs_f64() {
+            return Ok(stopwatch.elapsed().saturating_sub(QUIET));
+        }
+    }
 }

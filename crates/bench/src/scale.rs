@@ -28,6 +28,7 @@ pub struct Measured {
     resident_bytes: u64,
     open_with_view: Duration,
     open_without_view: Duration,
+    rest: Duration,
     point: Latency,
     page: Latency,
     overview: Duration,
@@ -50,6 +51,11 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
 
     let running = place.start(data).await?;
     let open_with_view = running.opened_in;
+    let rest = match place {
+        Place::Process(_) => measure::rest(running.process_id()).await?,
+        // Here others work too.
+        Place::Here => Duration::ZERO,
+    };
     let names = Arc::new(measure::sample(&world, 10_000));
     let point = measure::points(&running, names, load).await?;
     let page = measure::pages(&running, &world, load).await?;
@@ -75,6 +81,7 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
         resident_bytes,
         open_with_view,
         open_without_view,
+        rest,
         point,
         page,
         overview,
@@ -119,7 +126,7 @@ async fn statistics(running: &Running) -> Result<[Duration; 5]> {
 /// What is measured, and how it is written.
 type Row = (&'static str, fn(&Measured) -> String);
 
-const ROWS: [Row; 23] = [
+const ROWS: [Row; 24] = [
     ("networks", |it| thousands(it.networks as u64)),
     ("members", |it| thousands(it.members as u64)),
     ("import, rows a second", |it| {
@@ -134,6 +141,7 @@ const ROWS: [Row; 23] = [
     ("memory while it is read", |it| megabytes(it.resident_bytes)),
     ("start until serving, view present", |it| time(it.open_with_view)),
     ("start until serving, view made again", |it| time(it.open_without_view)),
+    ("merging what the import left, before the reads", |it| time(it.rest)),
     ("point reads a second", |it| thousands(it.point.per_second as u64)),
     ("point reads, processor seconds a million", |it| format!("{:.1}", it.point.processor)),
     ("point read, p50", |it| time(it.point.p50)),
