@@ -38,7 +38,13 @@ impl Machine {
         let data = |name| self.directory.path().join(name);
         let registry = OnDisk::registry(Arc::new(self.registry.clone()), &data("registry")).await?;
         let feed = Arc::new(self.feed.clone());
-        let feed = OnDisk::feed(feed, &data("feed"), &registry.url).await?;
+        let feed = match OnDisk::feed(feed, &data("feed"), &registry.url).await {
+            Ok(feed) => feed,
+            Err(error) => {
+                registry.end().await?;
+                return Err(error);
+            }
+        };
         let clients = Clients { registry_url: registry.url.clone(), feed_url: feed.url.clone() };
         Ok((registry, feed, clients))
     }
