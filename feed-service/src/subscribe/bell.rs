@@ -2,12 +2,17 @@
 //! longer the more streams there are, so that at a high rate each is woken for many commits and not for
 //! each of them: however many wait, waking them takes but a part of the machine.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{Position, Reader};
-use tokio::sync::watch;
+use parking_lot::Mutex;
+use slab::Slab;
 
 /// How long the bell rests for each stream that listens: about what it costs to wake one and to send.
 const REST: Duration = Duration::from_micros(2);
@@ -21,23 +26,30 @@ const MOST_REST: Duration = Duration::from_millis(20);
 /// See the top of this file.
 #[derive(Default)]
 pub(crate) struct Bell {
-    rung: watch::Sender<Rung>,
-    /// The service ends its streams: what is asked for each message takes no lock.
+    head: AtomicU64,
+    /// The service ends its streams.
     ends: AtomicBool,
+    /// Nobody rings any more.
+    closed: AtomicBool,
+    listeners: Mutex<Slab<Arc<Seat>>>,
 }
 
-/// What everybody was told last.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rung {
-    head: Position,
-    /// The service ends its streams.
-    draining: bool,
-    /// Nobody rings any more.
-    closed: bool,
+/// Where one listens. Its waker stays when it was woken: it is most likely the one to be woken next time.
+#[derive(Default)]
+struct Seat(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    waits: bool,
+    waker: Option<Waker>,
 }
 
 /// One that listens, as long as it is held.
-pub(super) struct Listener(watch::Receiver<Rung>);
+pub(super) struct Listener {
+    bell: Arc<Bell>,
+    seat: Arc<Seat>,
+    key: usize,
+}
 
 /// Nobody rings any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,30 +58,66 @@ pub(super) struct Closed;
 impl Bell {
     /// Whether the service ends its streams.
     pub(super) fn ends(&self) -> bool {
-        self.ends.load(Ordering::Relaxed)
+        self.ends.load(Acquire)
     }
 
-    pub(super) fn listen(&self) -> Listener {
-        Listener(self.rung.subscribe())
+    pub(super) fn listen(self: &Arc<Self>) -> Listener {
+        let seat = Arc::new(Seat::default());
+        let key = self.listeners.lock().insert(Arc::clone(&seat));
+        Listener { bell: Arc::clone(self), seat, key }
     }
 
     /// Rings for every commit that is released, and for the end, until the writer ends.
     pub(crate) async fn ring(&self, reader: &Reader, ending: &Shutdown) {
         loop {
-            let head = self.rung.borrow().head;
             let draining = ending.draining();
             tokio::select! {
-                released = reader.beyond(head) => if released.is_err() { break },
+                released = reader.beyond(self.head()) => if released.is_err() { break },
                 () = ending.drained(), if !draining => {}
             }
-            let (head, draining) = (reader.head(), ending.draining());
-            self.ends.store(draining, Ordering::Relaxed);
-            self.rung.send_modify(|rung| (rung.head, rung.draining) = (head, draining));
-            if let Some(rest) = rest(self.rung.receiver_count()).filter(|_| !draining) {
+            let draining = ending.draining();
+            self.ends.store(draining, Release);
+            self.head.store(reader.head().get(), Release);
+            let listeners = self.wake();
+            if let Some(rest) = rest(listeners).filter(|_| !draining) {
                 tokio::time::sleep(rest).await;
             }
         }
-        self.rung.send_modify(|rung| rung.closed = true);
+        self.closed.store(true, Release);
+        self.wake();
+    }
+
+    fn head(&self) -> Position {
+        Position::new(self.head.load(Acquire))
+    }
+
+    /// Wakes all that wait; how many listen.
+    fn wake(&self) -> usize {
+        let listeners = self.listeners.lock();
+        for (_, seat) in listeners.iter() {
+            seat.wake();
+        }
+        listeners.len()
+    }
+}
+
+impl Seat {
+    fn wake(&self) {
+        let mut waiting = self.0.lock();
+        if std::mem::take(&mut waiting.waits)
+            && let Some(waker) = &waiting.waker
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn wait(&self, cx: &Context<'_>) {
+        let mut waiting = self.0.lock();
+        waiting.waits = true;
+        match &mut waiting.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
     }
 }
 
@@ -81,17 +129,29 @@ pub(crate) fn rest(listeners: usize) -> Option<Duration> {
 
 impl Listener {
     /// Waits until it rings for something after a position, or for the end.
-    pub(super) async fn beyond(&mut self, position: Position) -> Result<(), Closed> {
-        loop {
-            let rung = *self.0.borrow_and_update();
-            if rung.closed {
-                return Err(Closed);
+    pub(super) async fn beyond(&self, position: Position) -> Result<(), Closed> {
+        poll_fn(|cx| {
+            if let Some(rung) = self.rung(position) {
+                return Poll::Ready(rung);
             }
-            if rung.draining || rung.head > position {
-                return Ok(());
-            }
-            self.0.changed().await.map_err(|_| Closed)?;
+            self.seat.wait(cx);
+            // What came before it was seen to wait did not wake it.
+            self.rung(position).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    fn rung(&self, position: Position) -> Option<Result<(), Closed>> {
+        if self.bell.closed.load(Acquire) {
+            return Some(Err(Closed));
         }
+        (self.bell.ends() || self.bell.head() > position).then_some(Ok(()))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.bell.listeners.lock().remove(self.key);
     }
 }
 

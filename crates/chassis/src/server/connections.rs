@@ -1,8 +1,7 @@
 //! The open connections of one server: accepting them, and ending every task that serves them.
 //!
-//! Each connection and each HTTP/2 stream in it is a task (`tasks.rs`), so that after
-//! [`Connections::drop_all`] nothing holds on to what the services own. (tonic's own server detaches its
-//! tasks; they outlive it.)
+//! Each connection is a task that runs its calls too (`tasks.rs`), so that after [`Connections::drop_all`]
+//! nothing holds on to what the services own. (tonic's own server detaches its tasks; they outlive it.)
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -30,7 +29,7 @@ use super::gather::Gather;
 use super::life::Life;
 use super::limits;
 use super::origin;
-use super::tasks::{CallTasks, Tasks};
+use super::tasks::{self, CallTasks, Tasks};
 
 /// How long accepting pauses when the system refuses, as it does when files run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -141,14 +140,15 @@ impl Connections {
         let service =
             service_fn(move |request: Request<Incoming>| answering.answer(request.map(Body::new)));
         let life = Arc::new(Life::default());
-        let calls = CallTasks::new(self.tasks.clone(), Arc::clone(&life));
-        let http = http_server(calls, &self.limits);
+        let calls = CallTasks::new(&self.tasks, Arc::clone(&life));
+        let http = http_server(calls.clone(), &self.limits);
         let (handshake, idle) = (self.limits.handshake_deadline, self.limits.idle_deadline);
         let stopped = self.stopped.clone();
         self.tasks.spawn(async move {
             let service = TowerToHyperService::new(service);
             let stream = TokioIo::new(Gather::new(stream, Arc::clone(&life)));
             let mut connection = pin!(http.serve_connection(stream, service));
+            let mut calls = tasks::Calls::of(calls);
             let over = async {
                 tokio::select! {
                     () = stopped.cancelled() => {}
@@ -158,11 +158,11 @@ impl Connections {
             let ended = tokio::select! {
                 // What has come counts, however late it is looked at.
                 biased;
-                ended = &mut connection => ended,
+                ended = calls.beside(connection.as_mut()) => ended,
                 () = life.silent(handshake) => Err("it never said hello".into()),
                 () = over => {
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    calls.beside(connection).await
                 }
             };
             if let Err(error) = ended {

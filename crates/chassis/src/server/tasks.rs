@@ -1,16 +1,24 @@
-//! The tasks of one server: all are counted, and all stop when they are to be dropped.
+//! The tasks of one server, a task for each connection, and the calls in them: all are counted, and all stop
+//! when they are to be dropped.
 //!
-//! A stream that waits is hardly more than its task, and each call pays for moving it into its place, so
-//! what surrounds the future of a connection or call is a plain struct: an `async` block that awaits a
-//! future it was given holds it twice.
+//! A connection's calls are run by its own task. What concerns many of its streams wakes one task, which
+//! looks after those of them that have something to do, and then writes: no call waits for another thread to
+//! let go of the connection, and none moves between processors by itself. So no handler may keep a thread:
+//! what takes long is done elsewhere, and awaited.
 
-use std::pin::Pin;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
-use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::unconstrained;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::life::Life;
 
@@ -21,54 +29,17 @@ pub(super) struct Tasks {
     dropped: CancellationToken,
 }
 
-/// Runs the calls of one connection.
-#[derive(Debug, Clone)]
-pub(super) struct CallTasks {
-    tasks: Tasks,
-    life: Arc<Life>,
-}
-
-/// Ends a call of a connection, also when it is dropped.
-struct Call(Arc<Life>);
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-pin_project! {
-    /// A future until it ends or all tasks are dropped.
-    struct Task<F> {
-        #[pin]
-        future: F,
-        #[pin]
-        dropped: WaitForCancellationFutureOwned,
-        call: Option<Call>,
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Task<F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let task = self.project();
-        match task.dropped.poll(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => task.future.poll(cx),
-        }
-    }
-}
-
 impl Tasks {
-    /// Runs a future until it ends or all are dropped.
-    pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
-        self.spawn_for(future, None);
-    }
-
-    fn spawn_for<F: Future<Output = ()> + Send + 'static>(&self, future: F, call: Option<Call>) {
-        let dropped = self.dropped.clone().cancelled_owned();
-        self.tracker.spawn(Task { future, dropped, call });
+    /// Runs a connection until it ends or all are dropped.
+    pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, connection: F) {
+        let dropped = self.dropped.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                () = dropped.cancelled() => {}
+                () = connection => {}
+            }
+        });
     }
 
     /// Drops all of them when it is dropped.
@@ -76,7 +47,7 @@ impl Tasks {
         self.dropped.clone().drop_guard()
     }
 
-    /// What counts them.
+    /// What counts them, and their calls.
     pub(super) fn tracker(&self) -> TaskTracker {
         self.tracker.clone()
     }
@@ -91,7 +62,7 @@ impl Tasks {
         self.tracker.wait().await;
     }
 
-    /// How many there are.
+    /// How many connections and calls there are.
     pub(super) fn open(&self) -> usize {
         self.tracker.len()
     }
@@ -102,15 +73,96 @@ impl Tasks {
     }
 }
 
+/// Takes the calls that one connection begins.
+#[derive(Clone)]
+pub(super) struct CallTasks {
+    tracker: TaskTracker,
+    life: Arc<Life>,
+    begun: Arc<Mutex<Vec<Call>>>,
+}
+
 impl CallTasks {
-    pub(super) fn new(tasks: Tasks, life: Arc<Life>) -> CallTasks {
-        CallTasks { tasks, life }
+    pub(super) fn new(tasks: &Tasks, life: Arc<Life>) -> CallTasks {
+        CallTasks { tracker: tasks.tracker(), life, begun: Arc::default() }
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for CallTasks {
     fn execute(&self, call: F) {
         self.life.begin();
-        self.tasks.spawn_for(call, Some(Call(Arc::clone(&self.life))));
+        let (answering, life) = (Box::pin(call), Arc::clone(&self.life));
+        self.begun().push(Call { answering, life, _counted: self.tracker.token() });
+    }
+}
+
+/// A call that is being answered.
+struct Call {
+    answering: BoxFuture<'static, ()>,
+    life: Arc<Life>,
+    _counted: TaskTrackerToken,
+}
+
+impl Future for Call {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.answering.as_mut().poll(cx)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.life.end();
+    }
+}
+
+/// A connection's calls.
+pub(super) struct Calls {
+    tasks: CallTasks,
+    open: FuturesUnordered<Call>,
+}
+
+impl Calls {
+    pub(super) fn of(tasks: CallTasks) -> Calls {
+        Calls { tasks, open: FuturesUnordered::new() }
+    }
+
+    /// Runs the connection, and the calls beside it, until the connection ends.
+    pub(super) async fn beside<C: Future>(&mut self, mut connection: Pin<&mut C>) -> C::Output {
+        poll_fn(|cx| self.poll_beside(cx, connection.as_mut())).await
+    }
+
+    /// The calls first, so that the connection sends what they have to say in the same turn.
+    fn poll_beside<C: Future>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut connection: Pin<&mut C>,
+    ) -> Poll<C::Output> {
+        loop {
+            self.poll_open(cx);
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
+            let begun = mem::take(&mut *self.tasks.begun());
+            if begun.is_empty() {
+                return Poll::Pending;
+            }
+            self.open.extend(begun);
+        }
+    }
+
+    /// Each call has a say once, however many others of the connection had one before it: no budget that
+    /// they share makes the last of them wait for another turn.
+    fn poll_open(&mut self, cx: &mut Context<'_>) {
+        let open = &mut self.open;
+        let mut calls = pin!(unconstrained(poll_fn(|cx| {
+            while let Poll::Ready(Some(())) = open.poll_next_unpin(cx) {}
+            Poll::<()>::Pending
+        })));
+        let _ = calls.as_mut().poll(cx);
     }
 }
