@@ -22,7 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(FILES, ["."])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .codec_path("crate::codec::SmallCodec")
+        .compile_fds(descriptors)?;
     let chaos = protox::compile([CHAOS], ["."])?;
     std::fs::write(out.join("chaos.bin"), chaos.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(chaos)?;

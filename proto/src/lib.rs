@@ -13,6 +13,7 @@
 //! | `date`, `country` | partial dates, ISO 3166-1 |
 //! | `common`, `registry`, `feed` | the messages of each package, strict |
 //! | `enums` | the enums of each package, without UNSPECIFIED |
+//! | `codec` | how messages become bytes on a connection |
 //! | `limits` | every limit, by name |
 //! | `progress` | how long a stream may be silent |
 //! | `violation` | what is wrong with a request |
@@ -20,6 +21,7 @@
 //! | `fields` | how a message, or a request itself, is read field by field |
 //! | `text`, `path` | what texts may be, where in a request one is |
 
+pub mod codec;
 pub mod common;
 pub mod country;
 pub mod date;
