@@ -31,6 +31,11 @@ impl Hash {
         Hash(mixed(mixed(hash).wrapping_mul(FACTOR)))
     }
 
+    /// As a number.
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+
     /// Of the longest beginning of a prefix that filters remember.
     pub(crate) fn of_prefix(prefix: &[u8]) -> Option<Hash> {
         let end = prefix.iter().rposition(|byte| *byte == END)?;

@@ -2,13 +2,14 @@
 //! kept aside first, within a bound.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use hansa_journal::Position;
 use parking_lot::Mutex;
 
 use crate::staging::merged;
-use crate::{Entry, Keys, View, ViewError};
+use crate::{Entry, Keys, View, ViewError, store};
 
 /// Most bytes kept aside for one frozen state; beyond, it is lost.
 pub const FROZEN_BYTES: usize = 16 * 1024 * 1024;
@@ -129,7 +130,11 @@ impl Keys for FrozenView<'_> {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        merged(self.view, &[&self.kept.values], prefix, after, limit)
+        let from = (store::first(prefix, after), Bound::Unbounded);
+        let kept = self.kept.values.range::<[u8], _>(from);
+        let kept = kept.take_while(|(key, _)| key.starts_with(prefix));
+        let kept = kept.map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+        merged(self.view, &kept, prefix, after, limit)
     }
 }
 

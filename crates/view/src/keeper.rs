@@ -211,10 +211,11 @@ impl Keeper {
     }
 
     fn written(&mut self, layer: &Layer) -> Result<Run, ViewError> {
-        let (id, size) = (self.next_id(), self.size(layer.bytes as u64));
+        let changes = &layer.changes;
+        let (id, size) = (self.next_id(), self.size(changes.bytes() as u64));
         let mut run = RunWriter::new(&self.held.shelf, id, size, layer.filtered())?;
-        for (key, value) in &layer.changes {
-            run.push(key, value.as_deref())?;
+        for index in changes.in_order().iter() {
+            run.push(changes.key(*index), changes.value(*index))?;
         }
         run.finish()
     }

@@ -16,12 +16,13 @@
 //! | `frozen.rs` | how a state holds still while the view moves on |
 //! | `staging.rs` | what the writer decides against before it is durable |
 //! | `state.rs`, `merge.rs` | what there is: two layers and some runs, as one |
-//! | `layer.rs` | what was settled and is only in memory |
+//! | `layer.rs`, `changes.rs`, `changes/` | what was settled and is only in memory |
 //! | `run.rs`, `run/`, `block.rs`, `filter.rs` | what is in sled, and how it is found there |
 //! | `shelf.rs` | where sled keeps it |
 //! | `keeper.rs` | when layers become runs, and runs become one |
 
 mod block;
+mod changes;
 mod filter;
 mod frozen;
 mod keeper;

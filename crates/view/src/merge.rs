@@ -1,11 +1,11 @@
 //! Layers and runs as one: of entries with the same key, that of the youngest counts.
 
 use std::cmp::Ordering;
-use std::collections::btree_map;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
+use std::sync::Arc;
 
 use crate::ViewError;
-use crate::layer::Changes;
+use crate::changes::{Change, Changes};
 use crate::run::RunCursor;
 
 /// A place in a layer or a run.
@@ -14,49 +14,43 @@ pub(crate) enum Cursor<'s> {
     Run(Box<RunCursor<'s>>),
 }
 
-/// A place in a layer.
+/// A place in one of the lists of a layer's changes.
 pub(crate) struct LayerCursor<'s> {
-    range: btree_map::Range<'s, Vec<u8>, Option<Vec<u8>>>,
+    changes: &'s Changes,
+    order: Arc<Vec<u32>>,
+    /// Places to come.
+    places: Range<usize>,
     descending: bool,
-    current: Option<(&'s Vec<u8>, &'s Option<Vec<u8>>)>,
+    current: Option<(&'s [u8], Change<'s>)>,
 }
 
 impl<'s> LayerCursor<'s> {
     pub(crate) fn new(
         changes: &'s Changes,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
+        order: Arc<Vec<u32>>,
+        (start, end): (Bound<&[u8]>, Bound<&[u8]>),
         descending: bool,
     ) -> LayerCursor<'s> {
-        let range = match is_empty(start, end) {
-            true => btree_map::Range::default(),
-            false => changes.range::<[u8], _>((start, end)),
-        };
-        let mut cursor = LayerCursor { range, descending, current: None };
+        let places = changes.between(&order, start, end);
+        let mut cursor = LayerCursor { changes, order, places, descending, current: None };
         cursor.advance();
         cursor
     }
 
     fn advance(&mut self) {
-        self.current = if self.descending { self.range.next_back() } else { self.range.next() };
-    }
-}
-
-/// Whether no key can be between two bounds, which a map would not be asked for.
-fn is_empty(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
-    match (start, end) {
-        (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end)) => start >= end,
-        (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end)) => start > end,
-        _ => false,
+        let place = if self.descending { self.places.next_back() } else { self.places.next() };
+        let changes = self.changes;
+        self.current = place.map(|place| {
+            let index = self.order[place];
+            (changes.key(index), changes.value(index))
+        });
     }
 }
 
 impl Cursor<'_> {
     fn current(&self) -> Option<(&[u8], Option<&[u8]>)> {
         match self {
-            Cursor::Layer(layer) => {
-                layer.current.map(|(key, value)| (key.as_slice(), value.as_deref()))
-            }
+            Cursor::Layer(layer) => layer.current,
             Cursor::Run(run) => run.current(),
         }
     }

@@ -2,17 +2,20 @@
 //! has staged, the latest on top.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use hansa_journal::{Chain, Position};
 
-use crate::layer::Changes;
-use crate::{Entry, Keys, View, ViewError};
+use crate::changes::{Change, Changes};
+use crate::filter::Hash;
+use crate::{Entry, Keys, View, ViewError, store};
 
 /// Values of the view kept at hand.
 const AT_HAND: usize = 8_192;
+/// Most memory they take.
+const AT_HAND_BYTES: usize = 8 * 1024 * 1024;
 
 /// A view with changes that are not durable yet. Nobody else writes the view.
 pub struct Staging {
@@ -20,31 +23,37 @@ pub struct Staging {
     batch: Changes,
     command: Changes,
     /// What was read of the view: commands of a batch ask for the same keys again and again.
-    at_hand: RefCell<HashMap<Vec<u8>, Option<Vec<u8>>>>,
+    at_hand: RefCell<Changes>,
 }
 
 impl Staging {
     /// Nothing staged.
     pub fn new(view: Arc<View>) -> Staging {
-        let (batch, command) = (Changes::new(), Changes::new());
+        let (batch, command) = (Changes::default(), Changes::default());
         Staging { view, batch, command, at_hand: RefCell::default() }
     }
 
     /// Stages a value.
-    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        debug_assert!(key.first().is_some_and(|byte| *byte != 0), "keys begin with a prefix");
-        self.command.insert(key, Some(value));
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.stage(key.as_ref(), Some(value.as_ref()));
     }
 
     /// Stages that a key is no more.
     pub fn delete(&mut self, key: &[u8]) {
-        self.command.insert(key.to_vec(), None);
+        self.stage(key, None);
+    }
+
+    fn stage(&mut self, key: &[u8], change: Change<'_>) {
+        debug_assert!(key.first().is_some_and(|byte| *byte != 0), "keys begin with a prefix");
+        self.command.set(key, Hash::of(key), change);
     }
 
     /// What the command staged joins the batch.
     pub fn keep(&mut self) {
-        // Not `append`, which builds the whole batch anew for every command.
-        self.batch.extend(std::mem::take(&mut self.command));
+        for (key, hash, change) in self.command.iter() {
+            self.batch.set(key, hash, change);
+        }
+        self.command.clear();
     }
 
     /// Forgets what the command staged since the last `keep`.
@@ -62,10 +71,14 @@ impl Staging {
     pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
         debug_assert!(self.command.is_empty(), "a command was neither kept nor undone");
         let at_hand = self.at_hand.get_mut();
-        for key in self.batch.keys() {
-            at_hand.remove(key);
+        for (key, hash, change) in self.batch.iter() {
+            if at_hand.get(key, hash).is_some() {
+                at_hand.set(key, hash, change);
+            }
         }
-        self.view.settle(std::mem::take(&mut self.batch), position, chain)
+        self.view.settle(&self.batch, position, chain)?;
+        self.batch.clear();
+        Ok(())
     }
 
     /// Where the view itself stands.
@@ -80,29 +93,26 @@ impl Staging {
         self.view.reset()
     }
 
-    fn stored(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+    fn stored(&self, key: &[u8], hash: Hash) -> Result<Option<Vec<u8>>, ViewError> {
         let mut at_hand = self.at_hand.borrow_mut();
-        if let Some(value) = at_hand.get(key) {
-            return Ok(value.clone());
+        if let Some(value) = at_hand.get(key, hash) {
+            return Ok(value.map(<[u8]>::to_vec));
         }
         let value = self.view.get(key)?;
-        if at_hand.len() == AT_HAND {
+        if at_hand.len() == AT_HAND || at_hand.bytes() > AT_HAND_BYTES {
             at_hand.clear();
         }
-        at_hand.insert(key.to_vec(), value.clone());
+        at_hand.set(key, hash, value.as_deref());
         Ok(value)
-    }
-
-    fn staged(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
-        self.command.get(key).or_else(|| self.batch.get(key))
     }
 }
 
 impl Keys for Staging {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        match self.staged(key) {
-            Some(staged) => Ok(staged.clone()),
-            None => self.stored(key),
+        let hash = Hash::of(key);
+        match self.command.get(key, hash).or_else(|| self.batch.get(key, hash)) {
+            Some(staged) => Ok(staged.map(<[u8]>::to_vec)),
+            None => self.stored(key, hash),
         }
     }
 
@@ -112,31 +122,31 @@ impl Keys for Staging {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        merged(self.view.as_ref(), &[&self.batch, &self.command], prefix, after, limit)
+        let mut staged = BTreeMap::new();
+        for changes in [&self.batch, &self.command] {
+            for order in changes.in_two_orders() {
+                let from = store::first(prefix, after);
+                for place in changes.between(&order, from, Bound::Unbounded) {
+                    let key = changes.key(order[place]);
+                    if !key.starts_with(prefix) {
+                        break;
+                    }
+                    staged.insert(key, changes.value(order[place]));
+                }
+            }
+        }
+        merged(self.view.as_ref(), &staged, prefix, after, limit)
     }
 }
 
-/// Keys of a store with layers on top, the last of them uppermost.
+/// Keys of a store with changes on top: all those that a scan comes by.
 pub(crate) fn merged(
     store: &(impl Keys + ?Sized),
-    layers: &[&Changes],
+    staged: &BTreeMap<&[u8], Change<'_>>,
     prefix: &[u8],
     after: Option<&[u8]>,
     limit: usize,
 ) -> Result<Vec<Entry>, ViewError> {
-    let start = match after {
-        Some(after) if after >= prefix => Bound::Excluded(after),
-        _ => Bound::Included(prefix),
-    };
-    let mut staged: BTreeMap<&[u8], &Option<Vec<u8>>> = BTreeMap::new();
-    for layer in layers {
-        let range = layer.range::<[u8], _>((start, Bound::Unbounded));
-        staged.extend(
-            range
-                .take_while(|(key, _)| key.starts_with(prefix))
-                .map(|(key, value)| (key.as_slice(), value)),
-        );
-    }
     if staged.is_empty() {
         return store.scan(prefix, after, limit);
     }
@@ -148,12 +158,12 @@ pub(crate) fn merged(
     let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
     for (key, value) in staged {
         match value {
-            Some(value) if horizon.as_deref().is_none_or(|horizon| key <= horizon) => {
-                merged.insert(key.to_vec(), value.clone());
+            Some(value) if horizon.as_deref().is_none_or(|horizon| *key <= horizon) => {
+                merged.insert(key.to_vec(), value.to_vec());
             }
             Some(_) => {}
             None => {
-                merged.remove(key);
+                merged.remove(*key);
             }
         }
     }

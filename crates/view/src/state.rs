@@ -36,8 +36,8 @@ impl State {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let hash = Hash::of(key);
         for layer in [Some(&self.young), self.old.as_deref()].into_iter().flatten() {
-            if let Some(value) = layer.get(key, hash) {
-                return Ok(value.clone());
+            if let Some(value) = layer.changes.get(key, hash) {
+                return Ok(value.map(<[u8]>::to_vec));
             }
         }
         for run in self.runs.iter().filter(|run| run.may_hold(hash)) {
@@ -102,9 +102,14 @@ impl State {
         descending: bool,
     ) -> Vec<Cursor<'s>> {
         let layers = [Some(&self.young), self.old.as_deref()].into_iter().flatten();
-        layers
-            .map(|layer| Cursor::Layer(LayerCursor::new(&layer.changes, start, end, descending)))
-            .collect()
+        let mut cursors = Vec::new();
+        for changes in layers.map(|layer| &layer.changes) {
+            for order in changes.in_two_orders().into_iter().filter(|order| !order.is_empty()) {
+                let cursor = LayerCursor::new(changes, order, (start, end), descending);
+                cursors.push(Cursor::Layer(cursor));
+            }
+        }
+        cursors
     }
 
     /// Runs that may have keys with this prefix.

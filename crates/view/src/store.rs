@@ -14,9 +14,10 @@ use hansa_journal::{Chain, JournalId, Position};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::Semaphore;
 
+use crate::changes::Changes;
 use crate::frozen::{Aside, Frozen};
 use crate::keeper::{self, Bell};
-use crate::layer::{Changes, Layer};
+use crate::layer::Layer;
 use crate::mark::{self, Mark};
 use crate::run::{Facts, Run};
 use crate::shelf::Shelf;
@@ -209,7 +210,7 @@ impl View {
     /// Takes in a batch together with where it leads to.
     pub(crate) fn settle(
         &self,
-        staged: Changes,
+        staged: &Changes,
         position: Position,
         chain: Chain,
     ) -> Result<(), ViewError> {
@@ -218,7 +219,7 @@ impl View {
             return Err(ViewError::Damaged("it is kept no more".to_owned()));
         }
         let mut state = held.state.write();
-        held.keep_aside(&state, &staged)?;
+        held.keep_aside(&state, staged)?;
         state.young.take(staged, (position, chain));
         drop(state);
         held.turn_over(LAYER_BYTES);
@@ -272,7 +273,7 @@ impl Held {
         if frozen.is_empty() {
             return Ok(());
         }
-        for key in staged.keys() {
+        for (key, _) in staged.keys() {
             for aside in &frozen {
                 aside.keep(key, || self.watched(|| state.get(key)))?;
             }
@@ -283,7 +284,7 @@ impl Held {
     /// Has the youngest layer written when it has so many bytes and no other one is being written.
     pub(crate) fn turn_over(&self, bytes: usize) {
         let mut state = self.state.write();
-        if state.young.bytes < bytes || state.old.is_some() {
+        if state.young.changes.bytes() < bytes || state.old.is_some() {
             return;
         }
         let next = Layer::new(state.mark());
@@ -294,7 +295,7 @@ impl Held {
 
     fn is_full(&self) -> bool {
         let state = self.state.read();
-        state.young.bytes >= WAITING_BYTES && state.old.is_some()
+        state.young.changes.bytes() >= WAITING_BYTES && state.old.is_some()
     }
 
     /// Where the runs lead to.
@@ -456,7 +457,7 @@ impl Keys for ReadView<'_> {
 }
 
 /// Where keys with a prefix begin that come after another.
-fn first<'k>(prefix: &'k [u8], after: Option<&'k [u8]>) -> Bound<&'k [u8]> {
+pub(crate) fn first<'k>(prefix: &'k [u8], after: Option<&'k [u8]>) -> Bound<&'k [u8]> {
     match after {
         Some(after) if after >= prefix => Bound::Excluded(after),
         _ => Bound::Included(prefix),
@@ -532,7 +533,7 @@ mod tests {
         let view = Arc::new(view);
         let mut staging = Staging::new(Arc::clone(&view));
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
-            staging.put(key.into(), b"v".to_vec());
+            staging.put(key, b"v");
         }
         staging.put(vec![0xff, 0xff], b"v".to_vec());
         staging.keep();

@@ -1,0 +1,186 @@
+//! Changes to keys: found by what their keys hash to, and put in order only when somebody asks for that.
+//!
+//! Who writes looks up and replaces; in the order of keys are they read by those who list something, and
+//! once when they become a run. So the order is kept beside the changes, and catches up when it is needed.
+
+mod order;
+mod table;
+
+use std::ops::{Bound, Range};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::filter::Hash;
+use order::Order;
+use table::Table;
+
+/// Bytes a change costs beside those of its key and value.
+const ENTRY_BYTES: usize = 56;
+/// The length of the value of a key that is no more.
+const GONE: u32 = u32::MAX;
+
+/// The value a key is to have; none: it is to be no more.
+pub(crate) type Change<'c> = Option<&'c [u8]>;
+
+/// Changes to keys, one for each.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Keys and values, one behind the other.
+    text: Vec<u8>,
+    entries: Vec<Entry>,
+    table: Table,
+    order: Mutex<Order>,
+}
+
+/// Where a key and its value are.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: Hash,
+    key_at: usize,
+    value_at: usize,
+    key: u32,
+    value: u32,
+}
+
+impl Changes {
+    /// How many keys change.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none does.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// About how much memory they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len() + self.entries.len() * ENTRY_BYTES
+    }
+
+    /// Forgets them all.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.entries.clear();
+        self.table.clear();
+        self.order.get_mut().clear();
+    }
+
+    /// What a key, which hashes to this, is to be; none when it does not change.
+    pub(crate) fn get(&self, key: &[u8], hash: Hash) -> Option<Change<'_>> {
+        let index = self.table.find(hash, |index| self.key(index) == key)?;
+        Some(self.value(index))
+    }
+
+    /// A key, which hashes to this, is to be so; what it was to be before is forgotten.
+    pub(crate) fn set(&mut self, key: &[u8], hash: Hash, change: Change<'_>) {
+        let Changes { text, entries, table, .. } = self;
+        let found = table.find(hash, |index| {
+            let entry = &entries[index as usize];
+            &text[entry.key_at..][..entry.key as usize] == key
+        });
+        let entry = match found {
+            Some(index) => &mut entries[index as usize],
+            None => {
+                let entry = Entry {
+                    hash,
+                    key_at: append(text, key),
+                    value_at: 0,
+                    key: length(key),
+                    value: GONE,
+                };
+                table.insert(entries.len(), hash, |index| entries[index as usize].hash);
+                entries.push(entry);
+                entries.last_mut().expect("it was pushed")
+            }
+        };
+        match change {
+            // Most of what is replaced is a number, and stays as long.
+            Some(value) if entry.value == length(value) => {
+                text[entry.value_at..][..value.len()].copy_from_slice(value);
+            }
+            Some(value) => {
+                entry.value = length(value);
+                entry.value_at = append(text, value);
+            }
+            None => entry.value = GONE,
+        }
+    }
+
+    /// Takes in others, which replace these.
+    pub(crate) fn take(&mut self, others: &Changes, in_order: &[u32]) {
+        for index in in_order {
+            let hash = others.entries[*index as usize].hash;
+            self.set(others.key(*index), hash, others.value(*index));
+        }
+    }
+
+    /// The keys and what they hash to, in the order they were first set.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&[u8], Hash)> {
+        self.entries.iter().map(|entry| (self.key_of(entry), entry.hash))
+    }
+
+    /// The changes, in the order they were first set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Hash, Change<'_>)> {
+        self.entries.iter().map(|entry| (self.key_of(entry), entry.hash, self.value_of(entry)))
+    }
+
+    /// The key of the change with this number.
+    pub(crate) fn key(&self, index: u32) -> &[u8] {
+        self.key_of(&self.entries[index as usize])
+    }
+
+    /// What the key of the change with this number is to be.
+    pub(crate) fn value(&self, index: u32) -> Change<'_> {
+        self.value_of(&self.entries[index as usize])
+    }
+
+    fn key_of(&self, entry: &Entry) -> &[u8] {
+        &self.text[entry.key_at..][..entry.key as usize]
+    }
+
+    fn value_of(&self, entry: &Entry) -> Change<'_> {
+        let length = entry.value as usize;
+        (entry.value != GONE).then(|| &self.text[entry.value_at..][..length])
+    }
+
+    /// Numbers of all changes in the order of their keys.
+    pub(crate) fn in_order(&self) -> Arc<Vec<u32>> {
+        self.order.lock().whole(self.len(), |index| self.key(index))
+    }
+
+    /// Numbers of all changes in two lists, each in the order of its keys.
+    pub(crate) fn in_two_orders(&self) -> [Arc<Vec<u32>>; 2] {
+        self.order.lock().parts(self.len(), |index| self.key(index))
+    }
+
+    /// Those of an ordered list whose keys are between two bounds.
+    pub(crate) fn between(
+        &self,
+        order: &[u32],
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+    ) -> Range<usize> {
+        let place = |bound: Bound<&[u8]>, past: bool, open: usize| match bound {
+            Bound::Unbounded => open,
+            Bound::Included(bound) if past => order.partition_point(|it| self.key(*it) <= bound),
+            Bound::Excluded(bound) if !past => order.partition_point(|it| self.key(*it) <= bound),
+            Bound::Included(bound) | Bound::Excluded(bound) => {
+                order.partition_point(|it| self.key(*it) < bound)
+            }
+        };
+        let first = place(start, false, 0);
+        first..place(end, true, order.len()).max(first)
+    }
+}
+
+fn append(text: &mut Vec<u8>, bytes: &[u8]) -> usize {
+    let at = text.len();
+    text.extend_from_slice(bytes);
+    at
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).ok().filter(|it| *it != GONE).expect("less than four gigabytes")
+}

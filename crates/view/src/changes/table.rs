@@ -1,0 +1,65 @@
+//! Numbers found by hashes: open addressing, at most half full.
+
+use crate::filter::Hash;
+
+/// Slots of the smallest table.
+const LEAST: usize = 64;
+/// A table of more slots is let go when it is emptied.
+const MOST_KEPT: usize = 64 * 1024;
+
+/// Finds the number of a change by the hash of its key.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// Upper half of the hash, number + 1; 0: free. A power of two of them.
+    slots: Vec<(u32, u32)>,
+}
+
+impl Table {
+    pub(super) fn clear(&mut self) {
+        match self.slots.len() > MOST_KEPT {
+            true => self.slots = Vec::new(),
+            false => self.slots.fill((0, 0)),
+        }
+    }
+
+    /// The number with this hash that is the one.
+    pub(super) fn find(&self, hash: Hash, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let (upper, mut at) = split(hash, mask);
+        loop {
+            match self.slots[at] {
+                (_, 0) => return None,
+                (other, number) if other == upper && is_it(number - 1) => return Some(number - 1),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// Enters the next number, which is how many there are; says what those before it hash to, if asked.
+    pub(super) fn insert(&mut self, next: usize, hash: Hash, hash_of: impl Fn(u32) -> Hash) {
+        let next = u32::try_from(next).expect("less than four billion changes");
+        if self.slots.len() <= 2 * next as usize {
+            let slots = (2 * self.slots.len()).max(LEAST);
+            self.slots = vec![(0, 0); slots];
+            for number in 0..next {
+                self.enter(number, hash_of(number));
+            }
+        }
+        self.enter(next, hash);
+    }
+
+    fn enter(&mut self, number: u32, hash: Hash) {
+        let mask = self.slots.len() - 1;
+        let (upper, mut at) = split(hash, mask);
+        while self.slots[at].1 != 0 {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = (upper, number + 1);
+    }
+}
+
+/// What a slot remembers of a hash, and the first slot it may be in.
+fn split(hash: Hash, mask: usize) -> (u32, usize) {
+    let hash = hash.get();
+    ((hash >> 32) as u32, hash as usize & mask)
+}
