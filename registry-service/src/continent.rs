@@ -1,7 +1,8 @@
 //! Which continent a country or a UN M49 region is on: six of them, as the literature counts, with the
 //! Americas taken apart where M49 takes them apart (003 North America, 005 South America).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use hansa_proto::country::Country;
 
@@ -53,6 +54,15 @@ const COUNTRIES: [(Continent, &str); 6] = [
     ),
 ];
 
+/// The same the other way round.
+static BY_COUNTRY: LazyLock<HashMap<&str, Continent>> = LazyLock::new(|| {
+    let listed = |(continent, codes): &(Continent, &'static str)| {
+        let continent = *continent;
+        codes.split_ascii_whitespace().map(move |code| (code, continent))
+    };
+    COUNTRIES.iter().flat_map(listed).collect()
+});
+
 impl Continent {
     /// All six.
     pub(crate) const ALL: [Continent; 6] =
@@ -84,10 +94,7 @@ impl Continent {
 
     /// Of a country. Antarctica has none of the six.
     pub(crate) fn of_country(country: Country) -> Option<Continent> {
-        let listed = |(_, codes): &&(Continent, &str)| {
-            codes.split_ascii_whitespace().any(|code| code == country.as_str())
-        };
-        COUNTRIES.iter().find(listed).map(|(continent, _)| *continent)
+        BY_COUNTRY.get(country.as_str()).copied()
     }
 
     /// Those an M49 region touches; none for a code that is not a region.

@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use hansa_journal::Slot;
 use hansa_proto::date::PartialDate;
@@ -95,7 +96,7 @@ impl Command {
 /// What is decided against.
 pub(crate) trait State {
     /// The network of this id.
-    fn network(&self, id: &NetworkId) -> Result<Option<Network>, StateError>;
+    fn network(&self, id: &NetworkId) -> Result<Option<Arc<Network>>, StateError>;
     /// The member of this id.
     fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError>;
     /// The membership of this id.

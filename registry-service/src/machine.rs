@@ -22,6 +22,7 @@ use hansa_view::{Staging, View, ViewError};
 
 use crate::codec::{self, ItemAnswer, Meta};
 use crate::domain::{self, Change, Command, Rejection, Resource, Target, Undecided};
+use crate::view::networks::Networks;
 use crate::view::{self, Answered, ViewState};
 
 pub(crate) use batch::Batch;
@@ -112,12 +113,17 @@ pub(crate) enum Answer {
 /// The registry's machine.
 pub(crate) struct RegistryMachine {
     staging: Staging,
+    networks: Networks,
 }
 
 impl RegistryMachine {
     /// Over a view.
     pub(crate) fn new(view: Arc<View>) -> RegistryMachine {
-        RegistryMachine { staging: Staging::new(view) }
+        RegistryMachine { staging: Staging::new(view), networks: Networks::default() }
+    }
+
+    fn state(&self) -> ViewState<'_> {
+        ViewState { keys: &self.staging, networks: &self.networks }
     }
 
     fn answered_before(&self, key: &RetryKey) -> Result<Option<Answer>, Refused<Rejection>> {
@@ -180,8 +186,7 @@ impl RegistryMachine {
         request: Request,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
         let target = request.command.target();
-        let changes =
-            domain::decide(&ViewState(&self.staging), slot, request.command).map_err(undecided)?;
+        let changes = domain::decide(&self.state(), slot, request.command).map_err(undecided)?;
         let before = Position::new(slot.position.get() - 1);
         if changes.is_empty() {
             let resource = self.present(&target)?;

@@ -21,9 +21,12 @@
 //! prefix that ends in one is never the beginning of another id.
 
 pub(crate) mod clues;
+pub(crate) mod networks;
 pub(crate) mod postings;
 pub(crate) mod tallies;
 pub(crate) mod versions;
+
+use std::sync::Arc;
 
 use hansa_journal::Position;
 use hansa_proto::ids::{MemberId, MembershipId, NetworkId, RequestId};
@@ -34,6 +37,7 @@ use prost::Message;
 
 use crate::codec::{self, CodecError};
 use crate::domain::{self, State, StateError};
+use networks::Networks;
 use postings::Postings;
 
 /// Format of the view and of each value in it. Another one empties the view at the next start.
@@ -376,7 +380,10 @@ fn add(staging: &mut Staging, key: Vec<u8>, difference: i64) -> Result<(), ViewE
 }
 
 /// The view as the domain decides against it.
-pub(crate) struct ViewState<'k>(pub(crate) &'k dyn Keys);
+pub(crate) struct ViewState<'k> {
+    pub(crate) keys: &'k dyn Keys,
+    pub(crate) networks: &'k Networks,
+}
 
 fn looked_up<T>(result: Result<T, ViewError>) -> Result<T, StateError> {
     result.map_err(|error| StateError(Box::new(error)))
@@ -392,7 +399,7 @@ impl ViewState<'_> {
     ) -> Result<Vec<Membership>, ViewError> {
         let mut open = Vec::new();
         loop {
-            let entries = self.0.scan(prefix, after.as_deref(), SCAN)?;
+            let entries = self.keys.scan(prefix, after.as_deref(), SCAN)?;
             let Some((last, _)) = entries.last() else { return Ok(open) };
             after = Some(last.clone());
             for (key, value) in &entries {
@@ -409,27 +416,29 @@ impl ViewState<'_> {
 }
 
 impl State for ViewState<'_> {
-    fn network(&self, id: &NetworkId) -> Result<Option<Network>, StateError> {
-        let network = message_at(self.0, &network_key(id))
-            .and_then(|found| found.map(codec::network_from_pb).transpose().map_err(undecodable));
+    fn network(&self, id: &NetworkId) -> Result<Option<Arc<Network>>, StateError> {
+        let network = self
+            .keys
+            .get(&network_key(id))
+            .and_then(|found| found.map(|value| self.networks.decoded(id, value)).transpose());
         looked_up(network)
     }
 
     fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError> {
-        let member = message_at(self.0, &member_key(id))
+        let member = message_at(self.keys, &member_key(id))
             .and_then(|found| found.map(codec::member_from_pb).transpose().map_err(undecodable));
         looked_up(member)
     }
 
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError> {
-        let membership = message_at(self.0, &membership_key(id)).and_then(|found| {
+        let membership = message_at(self.keys, &membership_key(id)).and_then(|found| {
             found.map(codec::membership_from_pb).transpose().map_err(undecodable)
         });
         looked_up(membership)
     }
 
     fn active_members(&self, id: &NetworkId) -> Result<u64, StateError> {
-        looked_up(count(self.0, id).map(|count| count.active))
+        looked_up(count(self.keys, id).map(|count| count.active))
     }
 
     fn open_of_network(
@@ -453,7 +462,7 @@ impl State for ViewState<'_> {
     ) -> Result<Vec<Membership>, StateError> {
         let after = after.map(belongs_key);
         let open = self.open(&memberships_of_member(id), after, limit, |key, _| {
-            let found = indexed_membership(self.0, key)?;
+            let found = indexed_membership(self.keys, key)?;
             codec::membership_from_pb(found).map_err(undecodable)
         });
         looked_up(open)

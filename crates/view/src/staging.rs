@@ -34,8 +34,8 @@ impl Staging {
     }
 
     /// Stages a value.
-    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.stage(key.as_ref(), Some(value.as_ref()));
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.stage(&key, Some(&value));
     }
 
     /// Stages that a key is no more.

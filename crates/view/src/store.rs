@@ -533,7 +533,7 @@ mod tests {
         let view = Arc::new(view);
         let mut staging = Staging::new(Arc::clone(&view));
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
-            staging.put(key, b"v");
+            staging.put(key.into(), b"v".to_vec());
         }
         staging.put(vec![0xff, 0xff], b"v".to_vec());
         staging.keep();

@@ -1,5 +1,7 @@
 //! What happens to networks: created, updated, ended or merged, related.
 
+use std::sync::Arc;
+
 use hansa_journal::Slot;
 use hansa_proto::common::Source;
 use hansa_proto::date::PartialDate;
@@ -98,7 +100,7 @@ pub(super) fn update(
     );
     rules.finish()?;
 
-    if patched == network {
+    if patched == *network {
         return Ok(Vec::new());
     }
     let patched = Network { recorded: touched(&network.recorded, slot), ..patched };
@@ -172,7 +174,7 @@ pub(super) fn relate(
     }
 
     let since = relate.relation.since;
-    let mut related = network;
+    let mut related = Arc::unwrap_or_clone(network);
     related.relations.push(relate.relation);
     related.recorded = touched(&related.recorded, slot);
     check_room(&related, &mut rules);
@@ -224,7 +226,7 @@ fn check_room(network: &Network, rules: &mut Rules) {
     );
 }
 
-pub(super) fn find(state: &dyn State, id: &NetworkId) -> Result<Network, Undecided> {
+pub(super) fn find(state: &dyn State, id: &NetworkId) -> Result<Arc<Network>, Undecided> {
     match state.network(id)? {
         Some(network) => Ok(network),
         None => Err(Rejection::NotFound(Target::Network(id.clone())).into()),

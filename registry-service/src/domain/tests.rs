@@ -25,8 +25,8 @@ struct World {
 }
 
 impl State for World {
-    fn network(&self, id: &NetworkId) -> Result<Option<Network>, StateError> {
-        Ok(self.networks.get(id).cloned())
+    fn network(&self, id: &NetworkId) -> Result<Option<Arc<Network>>, StateError> {
+        Ok(self.networks.get(id).cloned().map(Arc::new))
     }
 
     fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError> {

@@ -8,7 +8,6 @@ use hansa_proto::pb::registry::v1 as pb;
 use super::{Answer, Answering, RegistryMachine, RetryKey, draft, undecided, view_failed};
 use crate::codec::ItemAnswer;
 use crate::domain::{self, Command, Rejection};
-use crate::view::ViewState;
 
 /// Commands for one commit, and who asks how.
 #[derive(Debug)]
@@ -94,8 +93,7 @@ impl RegistryMachine {
         items: &mut Items,
     ) -> Result<(), Refused<Rejection>> {
         let target = command.target();
-        let changes =
-            domain::decide(&ViewState(&self.staging), slot, command).map_err(undecided)?;
+        let changes = domain::decide(&self.state(), slot, command).map_err(undecided)?;
         if items.changes.len() + changes.len() > limits::COMMIT_CHANGES {
             return Err(Refused::Rules(Rejection::TooLarge { limit: limits::COMMIT_CHANGES }));
         }

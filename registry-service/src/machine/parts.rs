@@ -17,7 +17,6 @@ use super::{
 };
 use crate::codec;
 use crate::domain::{self, Change, Command, Rejection, Resource, Stretch};
-use crate::view::ViewState;
 
 /// Most changes of a commit. Few in tests, so that they go past it.
 const CHANGES: usize = if cfg!(test) { 3 } else { limits::COMMIT_CHANGES };
@@ -63,9 +62,8 @@ impl RegistryMachine {
         let mut slot = first;
         let mut after: Option<MembershipId> = None;
         while drafts.len() < limits::COMMITS_TOGETHER {
-            let state = ViewState(&self.staging);
             let stretch = Stretch { after: after.as_ref(), changes: CHANGES };
-            let part = domain::decide_part(&state, slot, &request.command, stretch);
+            let part = domain::decide_part(&self.state(), slot, &request.command, stretch);
             let part = part.map_err(undecided)?;
             let changes = self.fold_fitting(&part.changes)?;
             let Some(last) = changes.len().checked_sub(1) else { return Err(Refused::TooLarge) };

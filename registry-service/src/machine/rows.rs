@@ -7,7 +7,6 @@ use prost::Message;
 use super::{Answer, Answering, RegistryMachine, Request, draft, undecided, view_failed};
 use crate::codec;
 use crate::domain::{self, Change, Rejection};
-use crate::view::ViewState;
 
 /// What became of a row that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +39,7 @@ impl RegistryMachine {
         if let Some(outcome) = self.row_before(&row)? {
             return Ok(Decision::Answer(Answer::Row(outcome)));
         }
-        let changes =
-            domain::decide(&ViewState(&self.staging), slot, row.command).map_err(undecided)?;
+        let changes = domain::decide(&self.state(), slot, row.command).map_err(undecided)?;
         if changes.is_empty() {
             return Ok(Decision::Answer(Answer::Row(RowOutcome::Unchanged(None))));
         }
@@ -88,8 +86,7 @@ impl RegistryMachine {
         if let Some(outcome) = self.row_before(&row)? {
             return Ok(outcome);
         }
-        let changes =
-            domain::decide(&ViewState(&self.staging), slot, row.command).map_err(undecided)?;
+        let changes = domain::decide(&self.state(), slot, row.command).map_err(undecided)?;
         if changes.is_empty() {
             return Ok(RowOutcome::Unchanged(None));
         }

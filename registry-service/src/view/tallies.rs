@@ -117,12 +117,12 @@ struct Standing<'m> {
 }
 
 impl<'m> Standing<'m> {
-    fn of(id: &'m MemberId, member: &'m pb::Member, reach: u64) -> Option<Standing<'m>> {
+    fn of(id: &'m MemberId, member: &'m Placed, reach: u64) -> Option<Standing<'m>> {
         (MemberState::from_pb(member.state) != Some(MemberState::Retired)).then(|| Standing {
             id,
             reach,
             country: if member.country.is_empty() { "-" } else { &member.country },
-            continent: continent(member),
+            continent: member.continent(),
         })
     }
 
@@ -146,9 +146,33 @@ impl<'m> Standing<'m> {
     }
 }
 
-fn continent(member: &pb::Member) -> Option<Continent> {
-    let country = Country::parse(&member.country).ok();
-    Continent::of_place(country, &member.m49_region, &member.m49_subregion)
+/// What the tallies read of a stored `Member`: its fields of these numbers, and no others.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Placed {
+    #[prost(string, tag = "5")]
+    country: String,
+    #[prost(string, tag = "6")]
+    m49_region: String,
+    #[prost(string, tag = "7")]
+    m49_subregion: String,
+    #[prost(enumeration = "pb::MemberState", tag = "13")]
+    state: i32,
+}
+
+impl Placed {
+    fn of(member: &pb::Member) -> Placed {
+        Placed {
+            country: member.country.clone(),
+            m49_region: member.m49_region.clone(),
+            m49_subregion: member.m49_subregion.clone(),
+            state: member.state,
+        }
+    }
+
+    fn continent(&self) -> Option<Continent> {
+        let country = Country::parse(&self.country).ok();
+        Continent::of_place(country, &self.m49_region, &self.m49_subregion)
+    }
 }
 
 /// Keeps up with a member that is new or changed.
@@ -162,14 +186,16 @@ pub(super) fn member_changed(
         Some(_) => number(staging, &reach_key(id))?,
         None => 0,
     };
-    if let Some(standing) = before.and_then(|before| Standing::of(id, before, reach)) {
+    let (before, after) = (before.map(Placed::of), Placed::of(after));
+    if let Some(standing) = before.as_ref().and_then(|before| Standing::of(id, before, reach)) {
         standing.withdraw(staging)?;
     }
-    if let Some(standing) = Standing::of(id, after, reach) {
+    if let Some(standing) = Standing::of(id, &after, reach) {
         standing.enter(staging)?;
     }
-    match before.map(continent) {
-        Some(left) if left != continent(after) => moved(staging, left, id, continent(after)),
+    let entered = after.continent();
+    match before.map(|before| before.continent()) {
+        Some(left) if left != entered => moved(staging, left, id, entered),
         _ => Ok(()),
     }
 }
@@ -216,21 +242,18 @@ pub(super) fn membership_changed(
         return Ok(());
     }
     let MembershipId { network, member: id } = id;
-    let member = super::member(staging, id)?
+    let member: Placed = super::message_at(staging, &super::member_key(id))?
         .ok_or_else(|| ViewError::Value("a membership has no member".to_owned()))?;
-    if let (true, Some(continent)) = (came != 0, continent(&member)) {
+    if let (true, Some(continent)) = (came != 0, member.continent()) {
         add(staging, spread_key(network, continent), came)?;
     }
     if gained == 0 {
         return Ok(());
     }
     let reach = number(staging, &reach_key(id))?;
-    if let Some(standing) = Standing::of(id, &member, reach) {
-        standing.withdraw(staging)?;
-    }
     add(staging, reach_key(id), gained)?;
-    if let Some(standing) = Standing::of(id, &member, reach.saturating_add_signed(gained)) {
-        standing.enter(staging)?;
-    }
-    Ok(())
+    let Some(mut standing) = Standing::of(id, &member, reach) else { return Ok(()) };
+    standing.withdraw(staging)?;
+    standing.reach = reach.saturating_add_signed(gained);
+    standing.enter(staging)
 }
