@@ -17,6 +17,8 @@ use table::Table;
 
 /// Bytes a change costs beside those of its key and value.
 const ENTRY_BYTES: usize = 56;
+/// Bytes of text to which there is room for an entry.
+const ROOM_BYTES: usize = 128;
 /// The length of the value of a key that is no more.
 const GONE: u32 = u32::MAX;
 
@@ -31,6 +33,10 @@ pub(crate) struct Changes {
     entries: Vec<Entry>,
     table: Table,
     order: Mutex<Order>,
+    /// What was replaced since the last `keep`, in that order.
+    replaced: Vec<(u32, Entry)>,
+    /// How many entries there were then, and bytes of text.
+    kept: (usize, usize),
 }
 
 /// Where a key and its value are.
@@ -44,14 +50,15 @@ struct Entry {
 }
 
 impl Changes {
+    /// None, with room for about so many bytes of them. The room takes no memory before it is used.
+    pub(crate) fn with_room(bytes: usize) -> Changes {
+        let (text, entries) = (Vec::with_capacity(bytes), Vec::with_capacity(bytes / ROOM_BYTES));
+        Changes { text, entries, ..Changes::default() }
+    }
+
     /// How many keys change.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Whether none does.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// About how much memory they take.
@@ -65,6 +72,32 @@ impl Changes {
         self.entries.clear();
         self.table.clear();
         self.order.get_mut().clear();
+        self.keep();
+    }
+
+    /// Whatever was staged until now stays when what comes is undone.
+    pub(crate) fn keep(&mut self) {
+        self.replaced.clear();
+        self.kept = (self.entries.len(), self.text.len());
+    }
+
+    /// Whether nothing was staged since the last `keep`.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.replaced.is_empty() && self.kept.0 == self.entries.len()
+    }
+
+    /// Takes back what was staged since the last `keep`.
+    pub(crate) fn undo(&mut self) {
+        for (index, entry) in self.replaced.drain(..).rev() {
+            self.entries[index as usize] = entry;
+        }
+        let (entries, text) = self.kept;
+        while self.entries.len() > entries {
+            let last = self.entries.pop().expect("there are more than were kept");
+            self.table.remove_last(self.entries.len(), last.hash);
+        }
+        self.text.truncate(text);
+        self.order.get_mut().forget_from(entries);
     }
 
     /// What a key, which hashes to this, is to be; none when it does not change.
@@ -75,37 +108,37 @@ impl Changes {
 
     /// A key, which hashes to this, is to be so; what it was to be before is forgotten.
     pub(crate) fn set(&mut self, key: &[u8], hash: Hash, change: Change<'_>) {
-        let Changes { text, entries, table, .. } = self;
-        let found = table.find(hash, |index| {
-            let entry = &entries[index as usize];
-            &text[entry.key_at..][..entry.key as usize] == key
-        });
-        let entry = match found {
-            Some(index) => &mut entries[index as usize],
-            None => {
-                let entry = Entry {
-                    hash,
-                    key_at: append(text, key),
-                    value_at: 0,
-                    key: length(key),
-                    value: GONE,
-                };
-                table.insert(entries.len(), hash, |index| entries[index as usize].hash);
-                entries.push(entry);
-                entries.last_mut().expect("it was pushed")
-            }
-        };
+        let index = self.place(key, hash);
+        let entry = &mut self.entries[index as usize];
         match change {
             // Most of what is replaced is a number, and stays as long.
             Some(value) if entry.value == length(value) => {
-                text[entry.value_at..][..value.len()].copy_from_slice(value);
+                self.text[entry.value_at..][..value.len()].copy_from_slice(value);
             }
-            Some(value) => {
-                entry.value = length(value);
-                entry.value_at = append(text, value);
-            }
-            None => entry.value = GONE,
+            change => entry.set(&mut self.text, change),
         }
+    }
+
+    /// Like [`Changes::set`], until it is undone.
+    pub(crate) fn stage(&mut self, key: &[u8], hash: Hash, change: Change<'_>) {
+        let index = self.place(key, hash);
+        let entry = &mut self.entries[index as usize];
+        if (index as usize) < self.kept.0 {
+            self.replaced.push((index, *entry));
+        }
+        entry.set(&mut self.text, change);
+    }
+
+    /// Number of the change of a key.
+    fn place(&mut self, key: &[u8], hash: Hash) -> u32 {
+        if let Some(index) = self.table.find(hash, |index| self.key(index) == key) {
+            return index;
+        }
+        let next = self.entries.len();
+        let index = self.table.insert(next, hash, |index| self.entries[index as usize].hash);
+        let key_at = append(&mut self.text, key);
+        self.entries.push(Entry { hash, key_at, value_at: 0, key: length(key), value: GONE });
+        index
     }
 
     /// Takes in others, which replace these.
@@ -172,6 +205,13 @@ impl Changes {
         };
         let first = place(start, false, 0);
         first..place(end, true, order.len()).max(first)
+    }
+}
+
+impl Entry {
+    fn set(&mut self, text: &mut Vec<u8>, change: Change<'_>) {
+        self.value = change.map_or(GONE, length);
+        self.value_at = change.map_or(0, |value| append(text, value));
     }
 }
 

@@ -5,6 +5,9 @@ use hansa_journal::{Chain, Position};
 use crate::changes::Changes;
 use crate::filter;
 
+/// A layer of so many bytes is written as a run.
+pub(crate) const LAYER_BYTES: usize = if cfg!(test) { 512 } else { 48 * 1024 * 1024 };
+
 /// Changes up to a position.
 #[derive(Debug)]
 pub(crate) struct Layer {
@@ -16,7 +19,7 @@ pub(crate) struct Layer {
 impl Layer {
     /// No changes since a position.
     pub(crate) fn new(mark: (Position, Chain)) -> Layer {
-        Layer { changes: Changes::default(), mark }
+        Layer { changes: Changes::with_room(LAYER_BYTES), mark }
     }
 
     /// Takes in changes that lead to a position.

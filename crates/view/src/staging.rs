@@ -1,5 +1,4 @@
-//! What the writer decides against: the view, what its batch has staged, and what the command at hand
-//! has staged, the latest on top.
+//! What the writer decides against: the view, and what its batch and the command at hand have staged.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,7 +20,6 @@ const AT_HAND_BYTES: usize = 8 * 1024 * 1024;
 pub struct Staging {
     view: Arc<View>,
     batch: Changes,
-    command: Changes,
     /// What was read of the view: commands of a batch ask for the same keys again and again.
     at_hand: RefCell<Changes>,
 }
@@ -29,8 +27,7 @@ pub struct Staging {
 impl Staging {
     /// Nothing staged.
     pub fn new(view: Arc<View>) -> Staging {
-        let (batch, command) = (Changes::default(), Changes::default());
-        Staging { view, batch, command, at_hand: RefCell::default() }
+        Staging { view, batch: Changes::default(), at_hand: RefCell::default() }
     }
 
     /// Stages a value.
@@ -45,31 +42,27 @@ impl Staging {
 
     fn stage(&mut self, key: &[u8], change: Change<'_>) {
         debug_assert!(key.first().is_some_and(|byte| *byte != 0), "keys begin with a prefix");
-        self.command.set(key, Hash::of(key), change);
+        self.batch.stage(key, Hash::of(key), change);
     }
 
     /// What the command staged joins the batch.
     pub fn keep(&mut self) {
-        for (key, hash, change) in self.command.iter() {
-            self.batch.set(key, hash, change);
-        }
-        self.command.clear();
+        self.batch.keep();
     }
 
     /// Forgets what the command staged since the last `keep`.
     pub fn undo(&mut self) {
-        self.command.clear();
+        self.batch.undo();
     }
 
     /// Forgets the whole batch: it was not written.
     pub fn discard(&mut self) {
-        self.command.clear();
         self.batch.clear();
     }
 
     /// Writes the batch, which is durable in the journal up to `position`, to the view.
     pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
-        debug_assert!(self.command.is_empty(), "a command was neither kept nor undone");
+        debug_assert!(self.batch.is_kept(), "a command was neither kept nor undone");
         let at_hand = self.at_hand.get_mut();
         for (key, hash, change) in self.batch.iter() {
             if at_hand.get(key, hash).is_some() {
@@ -110,7 +103,7 @@ impl Staging {
 impl Keys for Staging {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let hash = Hash::of(key);
-        match self.command.get(key, hash).or_else(|| self.batch.get(key, hash)) {
+        match self.batch.get(key, hash) {
             Some(staged) => Ok(staged.map(<[u8]>::to_vec)),
             None => self.stored(key, hash),
         }
@@ -122,18 +115,12 @@ impl Keys for Staging {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
+        let (changes, from) = (&self.batch, store::first(prefix, after));
         let mut staged = BTreeMap::new();
-        for changes in [&self.batch, &self.command] {
-            for order in changes.in_two_orders() {
-                let from = store::first(prefix, after);
-                for place in changes.between(&order, from, Bound::Unbounded) {
-                    let key = changes.key(order[place]);
-                    if !key.starts_with(prefix) {
-                        break;
-                    }
-                    staged.insert(key, changes.value(order[place]));
-                }
-            }
+        for order in changes.in_two_orders() {
+            let places = changes.between(&order, from, Bound::Unbounded);
+            let found = order[places].iter().map(|it| (changes.key(*it), changes.value(*it)));
+            staged.extend(found.take_while(|(key, _)| key.starts_with(prefix)));
         }
         merged(self.view.as_ref(), &staged, prefix, after, limit)
     }

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::changes::Changes;
 use crate::frozen::{Aside, Frozen};
 use crate::keeper::{self, Bell};
-use crate::layer::Layer;
+use crate::layer::{LAYER_BYTES, Layer};
 use crate::mark::{self, Mark};
 use crate::run::{Facts, Run};
 use crate::shelf::Shelf;
@@ -33,8 +33,6 @@ const CONDEMNED: &str = "condemned";
 /// More concurrent reads than this would starve the writer.
 const CONCURRENT_QUERIES: usize = 4;
 
-/// A layer of so many bytes is written as a run.
-const LAYER_BYTES: usize = if cfg!(test) { 512 } else { 48 * 1024 * 1024 };
 /// What is settled while a layer is written waits beyond this.
 const WAITING_BYTES: usize = 2 * LAYER_BYTES;
 

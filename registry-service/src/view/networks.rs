@@ -14,9 +14,12 @@ use crate::codec;
 /// Most networks kept.
 const KEPT: usize = 256;
 
-/// Networks, with what they were decoded from.
+/// Networks that were decoded lately.
 #[derive(Default)]
-pub(crate) struct Networks(RefCell<HashMap<NetworkId, (Vec<u8>, Arc<Network>)>>);
+pub(crate) struct Networks(RefCell<HashMap<NetworkId, Decoded>>);
+
+/// What a network is stored as, and what that says.
+type Decoded = (Vec<u8>, Arc<Network>);
 
 impl Networks {
     /// The network that is stored so.

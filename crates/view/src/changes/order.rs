@@ -22,6 +22,13 @@ impl Order {
         *self = Order::default();
     }
 
+    /// There are only so many numbers any more.
+    pub(super) fn forget_from(&mut self, count: usize) {
+        if self.long.len() + self.short.len() > count {
+            self.clear();
+        }
+    }
+
     /// The numbers below `count` in one list.
     pub(super) fn whole<'k>(
         &mut self,

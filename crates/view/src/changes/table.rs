@@ -35,8 +35,8 @@ impl Table {
         }
     }
 
-    /// Enters the next number, which is how many there are; says what those before it hash to, if asked.
-    pub(super) fn insert(&mut self, next: usize, hash: Hash, hash_of: impl Fn(u32) -> Hash) {
+    /// Enters the next number, which is how many there are; asks what those before it hash to, if it must.
+    pub(super) fn insert(&mut self, next: usize, hash: Hash, hash_of: impl Fn(u32) -> Hash) -> u32 {
         let next = u32::try_from(next).expect("less than four billion changes");
         if self.slots.len() <= 2 * next as usize {
             let slots = (2 * self.slots.len()).max(LEAST);
@@ -46,6 +46,17 @@ impl Table {
             }
         }
         self.enter(next, hash);
+        next
+    }
+
+    /// Takes out the number entered last: nothing was put elsewhere because of it.
+    pub(super) fn remove_last(&mut self, last: usize, hash: Hash) {
+        let mask = self.slots.len() - 1;
+        let (_, mut at) = split(hash, mask);
+        while self.slots[at].1 as usize != last + 1 {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = (0, 0);
     }
 
     fn enter(&mut self, number: u32, hash: Hash) {
