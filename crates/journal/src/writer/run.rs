@@ -131,6 +131,7 @@ impl<M: Machine> Run<M> {
             Ok(commits) => {
                 self.release(&commits)?;
                 batch.became_durable();
+                self.tell_readers();
                 Ok(())
             }
             Err(AppendError::Full) => {
@@ -150,7 +151,7 @@ impl<M: Machine> Run<M> {
         }
     }
 
-    /// The commits are durable: into the view, into the ring, to the readers.
+    /// The commits are durable: into the view, into the ring, and there to be read.
     fn release(&mut self, commits: &[Commit]) -> Result<(), Fault> {
         let last = commits.last().ok_or_else(|| Fault::new("the journal lost a batch"))?;
         self.machine.settle(last.position, last.chain)?;
@@ -159,12 +160,20 @@ impl<M: Machine> Run<M> {
             self.ring.push(commits);
         }
         self.machine.released(last.position);
-        self.released.send_replace(Released {
-            position: last.position,
-            chain: last.chain,
-            oldest: self.journal.oldest(),
+        let oldest = self.journal.oldest();
+        let now = Released { position: last.position, chain: last.chain, oldest };
+        // Whoever waits for it is woken by `tell_readers`.
+        self.released.send_if_modified(|released| {
+            *released = now;
+            false
         });
         Ok(())
+    }
+
+    /// Wakes those who wait for what was released: after those who asked for it, whose answers are made
+    /// already.
+    fn tell_readers(&self) {
+        self.released.send_modify(|_| {});
     }
 }
 
