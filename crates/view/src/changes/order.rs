@@ -3,6 +3,7 @@
 //! It is kept in two lists: a long one, and a short one of what came since, so that who reads after each
 //! write does not have the long one made again each time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The shorter list has so many numbers at most, or
@@ -59,12 +60,30 @@ impl Order {
     fn catch_up<'k>(&mut self, count: usize, key: &impl Fn(u32) -> &'k [u8]) {
         let (known, count) = (self.long.len() + self.short.len(), number(count));
         if known < count as usize {
-            let mut new: Vec<u32> = (number(known)..count).collect();
-            // What was taken in order is in order here and there, which this way of sorting makes use of.
-            new.sort_by(|one, other| key(*one).cmp(key(*other)));
+            let new = sorted(number(known)..count, key);
             self.short = Arc::new(merged(&self.short, &new, key));
         }
     }
+}
+
+/// These numbers in the order of their keys.
+fn sorted<'k>(numbers: Range<u32>, key: &impl Fn(u32) -> &'k [u8]) -> Vec<u32> {
+    let mut headed: Vec<_> = numbers.map(|number| (head(key(number)), number)).collect();
+    // What was taken in order is in order here and there, which this way of sorting makes use of.
+    headed.sort_by(|(one_head, one), (other_head, other)| {
+        one_head.cmp(other_head).then_with(|| key(*one).cmp(key(*other)))
+    });
+    headed.into_iter().map(|(_, number)| number).collect()
+}
+
+/// What a key begins with, as numbers of the same order: to compare these needs no look at the key, which
+/// is somewhere else.
+fn head(key: &[u8]) -> [u128; 2] {
+    let mut head = [0; 32];
+    let length = key.len().min(head.len());
+    head[..length].copy_from_slice(&key[..length]);
+    let (halves, _) = head.as_chunks::<16>();
+    [u128::from_be_bytes(halves[0]), u128::from_be_bytes(halves[1])]
 }
 
 /// Two ordered lists as one, the second one the shorter.
