@@ -19,6 +19,8 @@ use table::Table;
 const ENTRY_BYTES: usize = 56;
 /// Bytes of text to which there is room for an entry.
 const ROOM_BYTES: usize = 128;
+/// Room for more bytes is let go when the changes are forgotten.
+const MOST_KEPT_BYTES: usize = 16 * 1024 * 1024;
 /// The length of the value of a key that is no more.
 const GONE: u32 = u32::MAX;
 
@@ -68,6 +70,10 @@ impl Changes {
 
     /// Forgets them all.
     pub(crate) fn clear(&mut self) {
+        if self.text.capacity() > MOST_KEPT_BYTES {
+            *self = Changes::default();
+            return;
+        }
         self.text.clear();
         self.entries.clear();
         self.table.clear();
