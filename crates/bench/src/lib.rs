@@ -8,10 +8,12 @@
 //! | `service.rs` | how a registry is started and stopped, in this process or in one of its own |
 //! | `measure.rs` | how long reads take, how much memory and disk is used |
 //! | `peers.rs` | what Hansa does beside etcd and NATS at the same work |
+//! | `floors.rs`, `floors/` | what lies below Hansa, alone |
 //! | `stream.rs`, `stream/` | how fast the feed streams |
 //! | `scale.rs` | the same measurements at several sizes, as a table |
 
 pub mod fill;
+pub mod floors;
 pub mod measure;
 pub mod peers;
 pub mod scale;

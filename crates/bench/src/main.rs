@@ -2,6 +2,7 @@
 //! registries of several sizes and writes a table; `hansa-bench peers` measures Hansa beside others.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use hansa_bench::fill::fill;
+use hansa_bench::floors::http2;
 use hansa_bench::measure::Load;
 use hansa_bench::peers::server::{self, Executables};
 use hansa_bench::peers::{self, Effort, Work, figure, goals};
@@ -35,6 +37,17 @@ enum Command {
     Peers(PeersArguments),
     /// Measure how fast the feed streams, and write a table in Markdown
     Stream(StreamArguments),
+    /// Serve streams that are handed what is published through a socket: a floor of `peers`
+    #[command(hide = true)]
+    Http2Alone(Http2Arguments),
+}
+
+#[derive(Debug, Args)]
+struct Http2Arguments {
+    /// Where streams are served
+    listen: SocketAddr,
+    /// The socket of the publisher, made here
+    publish: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +136,9 @@ async fn main() -> Result<()> {
         Command::Scale(arguments) => scale(arguments).await,
         Command::Peers(arguments) => peers(arguments).await,
         Command::Stream(arguments) => stream(arguments).await,
+        Command::Http2Alone(Http2Arguments { listen, publish }) => {
+            http2::serve(listen, &publish).await
+        }
     }
 }
 

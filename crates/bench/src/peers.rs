@@ -2,6 +2,7 @@
 //!
 //! Absolute figures of a shared machine mean little; the contenders of a work take turns, run after run,
 //! so that ratios do. A peer that cannot do a work, or does not keep up with it, is named with the reason.
+//! What lies below Hansa takes its turn too ([`crate::floors`]), so that a goal beyond it is known for one.
 
 pub mod calls;
 pub mod etcd;
@@ -23,7 +24,9 @@ use fan::{Fan, Pace};
 use figure::Figure;
 use server::{Executables, Server};
 
+use crate::floors;
 use crate::stream::Client;
+use crate::stream::publish::Publisher;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +107,10 @@ enum Contender {
     HansaImport,
     HansaFeed,
     HansaRaw,
+    FloorCall,
+    FloorSync,
+    FloorHttp2,
+    FloorDecoding,
 }
 
 impl Work {
@@ -132,15 +139,17 @@ impl Work {
 
     fn contenders(self) -> &'static [Contender] {
         use Contender::{
-            Etcd, HansaFeed, HansaImport, HansaJoin, HansaMembership, HansaRaw, HansaStatement,
-            Nats, NatsAlways,
+            Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaImport,
+            HansaJoin, HansaMembership, HansaRaw, HansaStatement, Nats, NatsAlways,
         };
         match self {
-            Work::Write | Work::WriteAlone => &[Etcd, NatsAlways, HansaJoin, HansaStatement],
+            Work::Write | Work::WriteAlone => {
+                &[Etcd, NatsAlways, HansaJoin, HansaStatement, FloorCall, FloorSync]
+            }
             Work::Read => &[Etcd, HansaMembership],
             Work::Bulk => &[NatsAlways, Nats, HansaImport],
-            Work::FanOut | Work::SlowFanOut => &[Etcd, Nats, HansaFeed],
-            Work::Replay => &[Nats, HansaFeed, HansaRaw],
+            Work::FanOut | Work::SlowFanOut => &[Etcd, Nats, HansaFeed, FloorHttp2],
+            Work::Replay => &[Nats, HansaFeed, HansaRaw, FloorDecoding],
         }
     }
 
@@ -168,6 +177,10 @@ impl Contender {
             (Contender::HansaFeed, Work::Replay) => "Hansa, client of tonic",
             (Contender::HansaFeed | Contender::HansaRaw, _) => "Hansa (stored), raw sinks",
             (Contender::HansaImport, _) => "Hansa, import of memberships",
+            (Contender::FloorCall, _) => "floor: a call that does nothing",
+            (Contender::FloorSync, _) => "floor: write and fdatasync",
+            (Contender::FloorHttp2, _) => "floor: HTTP/2 alone",
+            (Contender::FloorDecoding, _) => "floor: decoding alone, client's CPU",
         }
     }
 
@@ -181,7 +194,10 @@ impl Contender {
             Contender::NatsAlways if !executables.nats_syncs => {
                 Some("this nats-server knows no `sync_interval: always`")
             }
-            Contender::HansaFeed | Contender::HansaRaw | Contender::HansaStatement
+            Contender::HansaFeed
+            | Contender::HansaRaw
+            | Contender::HansaStatement
+            | Contender::FloorDecoding
                 if !executables.feed.is_file() =>
             {
                 Some("feed-service is not beside this program")
@@ -190,6 +206,7 @@ impl Contender {
             | Contender::HansaStatement
             | Contender::HansaMembership
             | Contender::HansaImport
+            | Contender::FloorCall
                 if !executables.registry.is_file() =>
             {
                 Some("registry-service is not beside this program")
@@ -235,7 +252,10 @@ impl Contender {
                     Work::Replay => {
                         feed::replay(&server, client, effort.count, effort.lasting).await
                     }
-                    _ => feed::live(&server, work.fan(effort)).await,
+                    _ => {
+                        let publisher = feed::publisher(&server).await?;
+                        feed::live(&server, &publisher, work.fan(effort)).await
+                    }
                 }
             }
             Contender::HansaImport => {
@@ -249,6 +269,20 @@ impl Contender {
             }
             Contender::HansaMembership => {
                 hansa::gets(&hansa::Pair::start(executables).await?, callers).await
+            }
+            Contender::FloorCall => {
+                let server = Server::registry(&executables.registry).await?;
+                floors::calls_of_nothing(&server, callers).await
+            }
+            Contender::FloorSync => floors::syncs(effort.lasting).await,
+            Contender::FloorHttp2 => {
+                let server = Server::http2_alone(&executables.own).await?;
+                let publisher = Publisher::of_ready_made(&server.publish_socket()).await?;
+                feed::live(&server, &publisher, work.fan(effort)).await
+            }
+            Contender::FloorDecoding => {
+                let server = Server::feed_alone(&executables.feed).await?;
+                floors::decoding(&server, effort.count, effort.lasting).await
             }
         }
     }

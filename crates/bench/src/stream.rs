@@ -25,8 +25,10 @@ use hansa_proto::pb::feed::v1 as pb;
 use pb::feed_service_client::FeedServiceClient;
 use pb::subscribe_request::Start;
 use pb::subscribe_response::Message;
+use tonic::Streaming;
 use tonic::transport::Endpoint;
 
+use crate::floors;
 use crate::peers::server::{Server, Usage};
 use publish::{Publisher, Room, SUBJECTS, subject};
 use sink::Sinks;
@@ -260,11 +262,17 @@ pub async fn replay(server: &Server, client: Client, filtered: bool) -> Result<F
     let events = replay_once(server, client, filtered).await?;
     let (took, cpu) = (whole.elapsed().as_secs_f64(), cpu(server, before)?);
     let share = if filtered { ", one event in a hundred" } else { "" };
+    let mut note = format!("{events} events in {:.1} ms", took * 1e3);
+    if filtered {
+        // Right after, so that the files are as much in memory.
+        let alone = floors::preads(&server.data().join("journal"), events)?;
+        note += &format!("; floor: one pread a match, {:.1} ms", alone.as_secs_f64() * 1e3);
+    }
     Ok(Figure {
         what: format!("replay to one{share}: {client:?}").to_lowercase(),
         delivered: Some(events as f64 / took),
         cpu_per_million: Some(cpu * 1e6 / events as f64),
-        note: format!("{events} events in {:.1} ms", took * 1e3),
+        note,
         ..Figure::default()
     })
 }
@@ -286,10 +294,28 @@ pub async fn replay_once(server: &Server, client: Client, filtered: bool) -> Res
     }
 }
 
-async fn read_all(address: &str, request: pb::SubscribeRequest) -> Result<u64> {
+/// The first batch there is, as the ordinary client has it.
+pub async fn first_batch(address: &str) -> Result<pb::Batch> {
+    let mut stream = subscribe(address, request(Start::Beginning(()), None)).await?;
+    while let Some(response) = stream.message().await? {
+        if let Some(Message::Batch(batch)) = response.message {
+            return Ok(batch);
+        }
+    }
+    anyhow::bail!("the stream ended before its first batch")
+}
+
+async fn subscribe(
+    address: &str,
+    request: pb::SubscribeRequest,
+) -> Result<Streaming<pb::SubscribeResponse>> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     let mut client = FeedServiceClient::new(endpoint.tcp_nodelay(true).connect().await?);
-    let mut stream = client.subscribe(request).await?.into_inner();
+    Ok(client.subscribe(request).await?.into_inner())
+}
+
+async fn read_all(address: &str, request: pb::SubscribeRequest) -> Result<u64> {
+    let mut stream = subscribe(address, request).await?;
     let mut events = 0;
     while let Some(response) = stream.message().await? {
         if let Some(Message::Batch(batch)) = response.message {
@@ -301,9 +327,7 @@ async fn read_all(address: &str, request: pb::SubscribeRequest) -> Result<u64> {
 
 /// One that reads an event a second while so many are published: what the feed holds for it.
 pub async fn slow(server: &Server, publisher: &Publisher, from: u64, count: u64) -> Result<Figure> {
-    let endpoint = Endpoint::from_shared(format!("http://{}", server.address))?;
-    let mut client = FeedServiceClient::new(endpoint.tcp_nodelay(true).connect().await?);
-    let mut stream = client.subscribe(request(Start::End(()), None)).await?.into_inner();
+    let mut stream = subscribe(&server.address, request(Start::End(()), None)).await?;
     let reading = tokio::spawn(async move {
         let mut turn = tokio::time::interval(Duration::from_secs(1));
         let mut read = 0;

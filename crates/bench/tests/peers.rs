@@ -4,8 +4,12 @@ use std::process::Command;
 
 use hansa_bench::peers::{Work, contenders};
 
-const WORKS: [(Work, &str); 3] =
-    [(Work::WriteAlone, "write-alone"), (Work::SlowFanOut, "slow-fan-out"), (Work::Bulk, "bulk")];
+const WORKS: [(Work, &str); 4] = [
+    (Work::WriteAlone, "write-alone"),
+    (Work::Bulk, "bulk"),
+    (Work::SlowFanOut, "slow-fan-out"),
+    (Work::Replay, "replay"),
+];
 
 /// Only who is not installed may be absent, and is named.
 #[test]
@@ -24,5 +28,5 @@ fn everybody_who_is_there_is_measured() {
             assert!(row != skipped, "{name}: {who}\n{notes}\n{out}");
         }
     }
-    assert!(out.contains("| work | who | figure | of | goal | measured | |"), "{out}");
+    assert!(out.contains("| work | who | figure | of | goal | measured | | floor |"), "{out}");
 }

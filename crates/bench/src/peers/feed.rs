@@ -7,7 +7,7 @@ use hansa_chassis::clock::Stopwatch;
 
 use super::fan::{Fan, Pace};
 use super::figure::Figure;
-use super::server::Server;
+use super::server::{Server, own_cpu_seconds};
 use crate::stream::publish::Publisher;
 use crate::stream::{self, Audience, Client};
 
@@ -15,28 +15,29 @@ fn figure(server: &Server, measured: stream::Figure) -> Result<Figure> {
     let micros = |milliseconds: Option<f64>| milliseconds.map(|value| value * 1e3);
     Ok(Figure {
         per_second: measured.delivered.context("nothing was delivered")?,
-        cpu_per_million: measured.cpu_per_million.context("nothing was delivered")?,
+        cpu_per_million: measured.cpu_per_million,
+        client_cpu_per_million: None,
         p50: micros(measured.p50),
         p99: micros(measured.p99),
-        resident: server.usage()?.resident,
+        resident: Some(server.usage()?.resident),
     })
 }
 
-async fn publisher(server: &Server) -> Result<Publisher> {
+/// Publishes to a feed, which has an event already.
+pub async fn publisher(server: &Server) -> Result<Publisher> {
     let publisher = Publisher::connect(&server.address).await?;
     publisher.one(0).await?;
     Ok(publisher)
 }
 
 /// Live events to raw sinks.
-pub async fn live(server: &Server, fan: Fan) -> Result<Figure> {
-    let publisher = publisher(server).await?;
+pub async fn live(server: &Server, publisher: &Publisher, fan: Fan) -> Result<Figure> {
     let Fan { subscribers, connections, pace, lasting } = fan;
     let audience = Audience { subscribers, connections, filtered: false };
     let measured = match pace {
-        Pace::Full(_) => stream::fan_out(server, &publisher, audience, 1, lasting).await?,
+        Pace::Full(_) => stream::fan_out(server, publisher, audience, 1, lasting).await?,
         Pace::Rate(rate) => {
-            stream::at_rate(server, &publisher, audience, (1, rate), lasting).await?
+            stream::at_rate(server, publisher, audience, (1, rate), lasting).await?
         }
     };
     figure(server, measured)
@@ -50,9 +51,11 @@ pub async fn replay(
     lasting: Duration,
 ) -> Result<Figure> {
     stream::fill(&publisher(server).await?, count).await?;
-    let (before, whole, mut events) = (server.usage()?, Stopwatch::start(), 0);
+    let (before, own, whole) = (server.usage()?, own_cpu_seconds()?, Stopwatch::start());
+    let mut events = 0;
     while events == 0 || whole.elapsed() < lasting {
         events += stream::replay_once(server, client, false).await?;
     }
-    Ok(Figure::new(events, whole.elapsed().as_secs_f64(), before, server.usage()?))
+    let (seconds, own) = (whole.elapsed().as_secs_f64(), own_cpu_seconds()? - own);
+    Ok(Figure::new(events, seconds, before, server.usage()?).with_client(events, own))
 }

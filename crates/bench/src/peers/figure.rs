@@ -10,26 +10,44 @@ use super::server::Usage;
 pub struct Figure {
     /// Calls, rows or deliveries in a second.
     pub per_second: f64,
-    /// CPU seconds of the server for a million of them.
-    pub cpu_per_million: f64,
+    /// CPU seconds of the server for a million of them; none where there is no server.
+    pub cpu_per_million: Option<f64>,
+    /// Those of the client, where they were measured.
+    pub client_cpu_per_million: Option<f64>,
     /// Half took at most so many microseconds.
     pub p50: Option<f64>,
     /// All but one in a hundred took at most so many microseconds.
     pub p99: Option<f64>,
     /// Bytes the server held at the end.
-    pub resident: u64,
+    pub resident: Option<u64>,
 }
 
 impl Figure {
     /// `count` things in `seconds`, between two readings of the server's usage.
     pub fn new(count: u64, seconds: f64, before: Usage, after: Usage) -> Figure {
         Figure {
-            per_second: count as f64 / seconds,
-            cpu_per_million: (after.cpu - before.cpu) * 1e6 / count as f64,
+            cpu_per_million: Some((after.cpu - before.cpu) * 1e6 / count as f64),
+            resident: Some(after.resident),
+            ..Figure::of_rate(count as f64 / seconds)
+        }
+    }
+
+    /// So many things a second, by nobody's server.
+    pub fn of_rate(per_second: f64) -> Figure {
+        Figure {
+            per_second,
+            cpu_per_million: None,
+            client_cpu_per_million: None,
             p50: None,
             p99: None,
-            resident: after.resident,
+            resident: None,
         }
+    }
+
+    /// With what `count` things cost the client, this process.
+    pub fn with_client(mut self, count: u64, cpu_seconds: f64) -> Figure {
+        self.client_cpu_per_million = Some(cpu_seconds * 1e6 / count as f64);
+        self
     }
 
     /// With how long each thing took.
@@ -52,22 +70,37 @@ pub fn table(all: &[Runs]) -> String {
          | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for runs in all {
-        let column = |of: fn(&Figure) -> Option<f64>| {
-            spread(runs.figures.iter().flatten().filter_map(of).collect())
-        };
+        let column = |of: fn(&Figure) -> Option<f64>| spread(values(runs, of));
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
             runs.what(),
             runs.who(),
             counted(&runs.figures),
             column(|figure| Some(figure.per_second)),
-            column(|figure| Some(figure.cpu_per_million)),
+            column(|figure| figure.cpu_per_million),
             column(|figure| figure.p50),
             column(|figure| figure.p99),
-            column(|figure| Some(figure.resident as f64 / (1024.0 * 1024.0))),
+            column(|figure| figure.resident.map(|bytes| bytes as f64 / (1024.0 * 1024.0))),
         ));
     }
-    text
+    text + &clients(all)
+}
+
+fn values(runs: &Runs, of: fn(&Figure) -> Option<f64>) -> Vec<f64> {
+    runs.figures.iter().flatten().filter_map(of).collect()
+}
+
+/// A line on what clients cost, of those for whom that was measured.
+fn clients(all: &[Runs]) -> String {
+    let costs = all.iter().filter_map(|runs| {
+        let values = values(runs, |figure| figure.client_cpu_per_million);
+        (!values.is_empty()).then(|| format!("{}, {}: {}", runs.what(), runs.who(), spread(values)))
+    });
+    let costs: Vec<String> = costs.collect();
+    if costs.is_empty() {
+        return String::new();
+    }
+    format!("\nThe client's CPU, s/M: {}.\n", costs.join("; "))
 }
 
 /// How many runs there were, and how many of them failed.

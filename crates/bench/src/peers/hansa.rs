@@ -39,7 +39,8 @@ pub struct Pair {
     world: Arc<World>,
 }
 
-async fn channels(server: &Server, connections: usize) -> Result<Vec<Channel>> {
+/// Connections to a server.
+pub async fn channels(server: &Server, connections: usize) -> Result<Vec<Channel>> {
     let mut channels = Vec::new();
     for _ in 0..connections {
         let endpoint = Endpoint::from_shared(format!("http://{}", server.address))?;

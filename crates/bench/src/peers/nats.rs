@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use super::calls::{Callers, calls};
 use super::fan::{Fan, PAYLOAD, Published, Seen};
 use super::figure::Figure;
-use super::server::Server;
+use super::server::{Server, own_cpu_seconds};
 
 /// The subject of all events.
 const SUBJECT: &str = "events";
@@ -168,7 +168,8 @@ pub async fn replay(server: &Server, count: u64, lasting: Duration) -> Result<Fi
     pipelined(server, count).await?;
     let client = async_nats::connect(&server.address).await?;
     let stream = jetstream::new(client.clone()).get_stream("EVENTS").await?;
-    let (before, whole, mut events) = (server.usage()?, Stopwatch::start(), 0);
+    let (before, own, whole) = (server.usage()?, own_cpu_seconds()?, Stopwatch::start());
+    let mut events = 0;
     while events == 0 || whole.elapsed() < lasting {
         let deliver_subject = client.new_inbox();
         let config = consumer::push::OrderedConfig { deliver_subject, ..Default::default() };
@@ -178,5 +179,6 @@ pub async fn replay(server: &Server, count: u64, lasting: Duration) -> Result<Fi
         }
         events += count;
     }
-    Ok(Figure::new(events, whole.elapsed().as_secs_f64(), before, server.usage()?))
+    let (seconds, own) = (whole.elapsed().as_secs_f64(), own_cpu_seconds()? - own);
+    Ok(Figure::new(events, seconds, before, server.usage()?).with_client(events, own))
 }

@@ -18,6 +18,9 @@ use crate::service::serving;
 /// A server that is not reachable for longer has not started.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The socket of a server that is published to, among its data.
+const SOCKET: &str = "publish";
+
 /// Executables of the peers and of Hansa; a peer that is absent is skipped by name.
 #[derive(Clone, Debug)]
 pub struct Executables {
@@ -31,6 +34,8 @@ pub struct Executables {
     pub registry: PathBuf,
     /// The feed.
     pub feed: PathBuf,
+    /// This program, which serves a floor too.
+    pub own: PathBuf,
 }
 
 /// A server that runs.
@@ -67,6 +72,7 @@ impl Executables {
             nats_syncs,
             registry: own.with_file_name("registry-service"),
             feed: own.with_file_name("feed-service"),
+            own,
         })
     }
 }
@@ -147,6 +153,20 @@ impl Server {
         Server::start(command, data, port).await
     }
 
+    /// h2 alone, which hands out what is published through [`Server::publish_socket`].
+    pub async fn http2_alone(executable: &Path) -> Result<Server> {
+        let data = tempfile::tempdir()?;
+        let port = free_port().await?;
+        let mut command = Command::new(executable);
+        command.arg("http2-alone").arg(format!("127.0.0.1:{port}")).arg(data.path().join(SOCKET));
+        Server::start(command, data, port).await
+    }
+
+    /// Where [`Server::http2_alone`] is published to.
+    pub fn publish_socket(&self) -> PathBuf {
+        self.data.path().join(SOCKET)
+    }
+
     async fn start(mut command: Command, data: TempDir, port: u16) -> Result<Server> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.kill_on_drop(true).spawn()?;
@@ -225,4 +245,9 @@ pub fn cpu_seconds(process: u32) -> Result<f64> {
     let user = times.next().context("no user time")??;
     let system = times.next().context("no system time")??;
     Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// CPU time of this process, the client of all others.
+pub fn own_cpu_seconds() -> Result<f64> {
+    cpu_seconds(std::process::id())
 }

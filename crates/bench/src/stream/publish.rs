@@ -1,5 +1,7 @@
-//! Publishers: statements of about 300 bytes as events, over gRPC, each durable before it is answered.
+//! Publishers: statements of about 300 bytes as events, over gRPC, each durable before it is answered; or the
+//! same events, ready made, for a server that only hands them out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,14 +11,22 @@ use hansa_chassis::clock::{Stopwatch, now_micros};
 use hansa_proto::pb::common::v1::Source;
 use hansa_proto::pb::feed::v1 as pb;
 use pb::statement_service_client::StatementServiceClient;
+use pb::subscribe_response::Message;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
+
+use crate::floors::http2;
 
 /// Different subjects of events: a filter on one of them takes one event in a hundred.
 pub const SUBJECTS: u64 = 100;
 /// What makes the message of an event about 300 bytes long.
 const TITLE: &str = "A statement of the cities of a network to those who govern their countries, on what they \
                      need to keep what they promised";
+/// Bytes of a cursor.
+const CURSOR_BYTES: usize = 26;
 /// Calls at once, over so many connections.
 const CALLS: usize = 64;
 const CONNECTIONS: usize = 4;
@@ -38,12 +48,21 @@ pub fn stamped(subject: &[u8]) -> Option<i64> {
     i64::from_str_radix(digits, 16).ok()
 }
 
-/// Clients that publish.
+/// Publishes events.
 #[derive(Clone)]
 pub struct Publisher {
-    clients: Vec<StatementServiceClient<Channel>>,
-    /// Statements published so far.
+    way: Way,
+    /// Events published so far.
     published: Arc<AtomicU64>,
+}
+
+/// How events get to a server.
+#[derive(Clone)]
+enum Way {
+    /// Calls to a feed, over several connections.
+    Calls(Vec<StatementServiceClient<Channel>>),
+    /// As they are sent to subscribers, to a server that does nothing to them.
+    ReadyMade(Arc<Mutex<UnixStream>>),
 }
 
 impl Publisher {
@@ -55,7 +74,13 @@ impl Publisher {
             let channel = endpoint.tcp_nodelay(true).connect().await?;
             clients.push(StatementServiceClient::new(channel));
         }
-        Ok(Publisher { clients, published: Arc::default() })
+        Ok(Publisher { way: Way::Calls(clients), published: Arc::default() })
+    }
+
+    /// Connects to a server that hands out what it is given.
+    pub async fn of_ready_made(socket: &Path) -> Result<Publisher> {
+        let socket = Arc::new(Mutex::new(http2::publisher(socket).await?));
+        Ok(Publisher { way: Way::ReadyMade(socket), published: Arc::default() })
     }
 
     /// Events published so far.
@@ -74,8 +99,19 @@ impl Publisher {
     }
 
     async fn publish(&self, number: u64, subject: String) -> Result<()> {
-        let mut client = self.clients[number as usize % CONNECTIONS].clone();
-        client.publish_statement(statement(number, subject)).await?;
+        let statement = statement(number, subject);
+        match &self.way {
+            Way::Calls(clients) => {
+                let mut client = clients[number as usize % CONNECTIONS].clone();
+                let statement = Some(statement);
+                let request = pb::PublishStatementRequest { statement, ..Default::default() };
+                client.publish_statement(request).await?;
+            }
+            Way::ReadyMade(socket) => {
+                let message = http2::framed(&event(number, statement));
+                socket.lock().await.write_all(&message).await?;
+            }
+        }
         self.published.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -140,14 +176,28 @@ pub enum Room {
     Enough,
 }
 
-fn statement(number: u64, subject: String) -> pb::PublishStatementRequest {
-    let statement = pb::Statement {
+fn statement(number: u64, subject: String) -> pb::Statement {
+    pb::Statement {
         name: format!("statements/s{number:09}"),
         kind: pb::StatementKind::Declaration.into(),
         title: TITLE.to_owned(),
         themes: vec![subject],
         sources: vec![Source { citation: "A source".to_owned(), ..Default::default() }],
         ..Default::default()
+    }
+}
+
+/// The event of a statement, about as a feed would send it.
+fn event(number: u64, statement: pb::Statement) -> pb::SubscribeResponse {
+    let event = pb::Event {
+        name: format!("events/{number}.0"),
+        position: number,
+        kind: pb::EventKind::StatementPublished.into(),
+        themes: statement.themes.clone(),
+        principal: "anonymous".to_owned(),
+        body: Some(pb::event::Body::StatementBody(statement)),
+        ..Default::default()
     };
-    pb::PublishStatementRequest { statement: Some(statement), ..Default::default() }
+    let batch = pb::Batch { events: vec![event], cursor: vec![0; CURSOR_BYTES].into() };
+    pb::SubscribeResponse { message: Some(Message::Batch(batch)) }
 }
