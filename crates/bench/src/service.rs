@@ -144,15 +144,19 @@ impl Running {
                 shutdown.drain();
                 task.await??;
             }
-            Inner::Process(mut child) => {
-                let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-                kill_process(id.context("it runs no more")?, Signal::TERM)?;
-                let ended = child.wait().await?;
-                if !ended.success() {
-                    bail!("the registry ended with {ended}");
-                }
-            }
+            Inner::Process(mut child) => terminate(&mut child).await?,
         }
         Ok(())
     }
+}
+
+/// Stops a service as a signal would, and waits until it has ended.
+pub(crate) async fn terminate(child: &mut Child) -> Result<()> {
+    let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    kill_process(id.context("it runs no more")?, Signal::TERM)?;
+    let ended = child.wait().await?;
+    if !ended.success() {
+        bail!("the service ended with {ended}");
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@
 //! | [`at_rate`] | how old events are at a rate that all keep up with |
 //! | [`idle`] | what subscribers cost that wait, and how soon one event reaches all |
 //! | [`replay`] | the past to one subscriber, all of it or one event in a hundred |
+//! | `starts` | how long a feed with a past starts |
 //! | [`slow`] | what the feed holds for one that reads an event a second |
 
 pub mod publish;
@@ -325,6 +326,21 @@ async fn read_all(address: &str, request: pb::SubscribeRequest) -> Result<u64> {
     Ok(events)
 }
 
+/// How long a feed that has so many commits starts, until it serves.
+async fn starts(mut server: Server, executable: &Path, events: u64) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for (keep_view, view) in [(true, "present"), (true, "present"), (false, "absent")] {
+        let (again, took) = server.feed_again(executable, keep_view).await?;
+        server = again;
+        figures.push(Figure {
+            what: format!("start with {events} commits, view {view}"),
+            note: format!("serves after {:.2} s", took.as_secs_f64()),
+            ..Figure::default()
+        });
+    }
+    Ok(figures)
+}
+
 /// One that reads an event a second while so many are published: what the feed holds for it.
 pub async fn slow(server: &Server, publisher: &Publisher, from: u64, count: u64) -> Result<Figure> {
     let mut stream = subscribe(&server.address, request(Start::End(()), None)).await?;
@@ -400,6 +416,8 @@ pub enum Row {
     Idle,
     /// The past to one subscriber.
     Replay,
+    /// Starts with what is stored, with its view and without.
+    Start,
     /// One that reads an event a second.
     Slow,
 }
@@ -417,6 +435,10 @@ pub async fn measure(
         let publisher = Publisher::connect(&server.address).await?;
         publisher.one(0).await?;
         figures.extend(one_row(&server, &publisher, *row, lasting, events).await?);
+        if *row == Row::Start {
+            drop(publisher);
+            figures.extend(starts(server, executable, events).await?);
+        }
     }
     Ok(figures)
 }
@@ -471,6 +493,7 @@ async fn one_row(
                 figures.push(replay(server, client, filtered).await?);
             }
         }
+        Row::Start => fill(publisher, events).await?,
         Row::Slow => figures.push(slow(server, publisher, from, events).await?),
     }
     Ok(figures)

@@ -13,10 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tonic::transport::Endpoint;
 
-use crate::service::serving;
+use crate::service::{serving, terminate};
 
 /// A server that is not reachable for longer has not started.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Where no registry is.
+const NO_REGISTRY: &str = "http://127.0.0.1:1";
 
 /// The socket of a server that is published to, among its data.
 const SOCKET: &str = "publish";
@@ -198,7 +201,24 @@ impl Server {
 
     /// A feed with the settings it has in production, and no registry to follow.
     pub async fn feed_alone(executable: &Path) -> Result<Server> {
-        Server::hansa(executable, tempfile::tempdir()?, &["--registry", "http://127.0.0.1:1"]).await
+        Server::hansa(executable, tempfile::tempdir()?, &["--registry", NO_REGISTRY]).await
+    }
+
+    /// Stops a feed that is alone as a signal would, and starts it again on its data, of its view only when
+    /// that is kept. How long it took until it served.
+    pub async fn feed_again(
+        self,
+        executable: &Path,
+        keep_view: bool,
+    ) -> Result<(Server, Duration)> {
+        let Server { mut child, data, .. } = self;
+        terminate(&mut child).await?;
+        if !keep_view {
+            fs::remove_dir_all(data.path().join("view"))?;
+        }
+        let starting = Stopwatch::start();
+        let server = Server::hansa(executable, data, &["--registry", NO_REGISTRY]).await?;
+        Ok((server, starting.elapsed()))
     }
 
     async fn hansa(executable: &Path, data: TempDir, more: &[&str]) -> Result<Server> {
