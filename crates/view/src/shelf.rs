@@ -53,7 +53,7 @@ impl Shelf {
 
     /// The store of the mark.
     pub(crate) fn mark(&self) -> Result<sled::Db, ViewError> {
-        remove_half_written_snapshots(&self.directory).map_err(|error| self.unusable(error))?;
+        ready_to_open(&self.directory).map_err(|error| self.unusable(error))?;
         sled::Config::new()
             .path(&self.directory)
             .mode(sled::Mode::LowSpace)
@@ -77,7 +77,7 @@ impl Shelf {
         if !is_store(&path) {
             return Err(ViewError::Damaged("a run is missing".to_owned()));
         }
-        remove_half_written_snapshots(&path).map_err(|error| self.unusable(error))?;
+        ready_to_open(&path).map_err(|error| self.unusable(error))?;
         open_run(&path, size)
     }
 
@@ -146,6 +146,21 @@ fn open_run(path: &Path, Size { bytes, of }: Size) -> Result<sled::Db, ViewError
         .flush_every_ms(None)
         .open()
         .map_err(ViewError::Storage)
+}
+
+/// What was left of a store when it was last used no longer keeps sled from opening it.
+fn ready_to_open(directory: &Path) -> io::Result<()> {
+    remove_half_written_snapshots(directory)?;
+    wait_until_unlocked(&log(directory))
+}
+
+/// sled's threads may hold the lock of a store for a moment after it was dropped. Nobody else takes it: a
+/// process has the journal beside the view to itself before it opens the view.
+fn wait_until_unlocked(log: &Path) -> io::Result<()> {
+    match fs::File::open(log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        opened => opened?.lock(),
+    }
 }
 
 /// What sled left half-written keeps it from opening ever again; the log alone rebuilds everything.

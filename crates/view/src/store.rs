@@ -573,6 +573,27 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_is_still_held_for_a_moment_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let path = directory.path().join("db");
+        let held = fs::File::open(&path).unwrap();
+        held.lock().unwrap();
+        let opened_by = || {
+            let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+            open.filter(|it| fs::read_link(it.path()).is_ok_and(|to| to == path)).count()
+        };
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| View::open(directory.path(), 1, identity(7)).unwrap().1);
+            while opened_by() < 2 && !opening.is_finished() {
+                std::thread::yield_now();
+            }
+            held.unlock().unwrap();
+            assert_eq!(opening.join().unwrap(), Opening::Kept);
+        });
+    }
+
+    #[test]
     fn a_view_with_a_damaged_run_is_rebuilt() {
         let cut = |log: &Path| {
             let bytes = fs::read(log).unwrap();
