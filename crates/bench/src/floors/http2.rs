@@ -7,6 +7,7 @@
 //! are the same for both.
 
 use std::future::poll_fn;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -29,10 +30,11 @@ const WAITING: usize = 1 << 14;
 /// Read at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Serves until the publisher, who connects to a socket of the system, hangs up.
+/// Says where it listens, and serves until the publisher, who connects to a socket of the system, hangs up.
 pub async fn serve(listen: SocketAddr, publish: &Path) -> Result<()> {
     let publishers = UnixListener::bind(publish)?;
     let listener = TcpListener::bind(listen).await?;
+    writeln!(std::io::stdout(), "streams at http://{}", listener.local_addr()?)?;
     let (events, _) = broadcast::channel(WAITING);
     let handing_out = hand_out(publishers, events.clone());
     let accepting = async move {

@@ -159,10 +159,10 @@ impl Server {
     /// h2 alone, which hands out what is published through [`Server::publish_socket`].
     pub async fn http2_alone(executable: &Path) -> Result<Server> {
         let data = tempfile::tempdir()?;
-        let port = free_port().await?;
         let mut command = Command::new(executable);
-        command.arg("http2-alone").arg(format!("127.0.0.1:{port}")).arg(data.path().join(SOCKET));
-        Server::start(command, data, port).await
+        command.args(["http2-alone", "127.0.0.1:0"]).arg(data.path().join(SOCKET));
+        let (child, address) = start_and_hear(command).await?;
+        Ok(Server { child, address, data })
     }
 
     /// Where [`Server::http2_alone`] is published to.
@@ -224,14 +224,7 @@ impl Server {
     async fn hansa(executable: &Path, data: TempDir, more: &[&str]) -> Result<Server> {
         let mut command = Command::new(executable);
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path()).args(more);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{} does not start", executable.display()))?;
-        let output = child.stdout.take().context("its output is piped")?;
-        let line = BufReader::new(output).lines().next_line().await?.context("it said nothing")?;
-        let address = line.rsplit("http://").next().unwrap_or_default().trim().to_owned();
+        let (child, address) = start_and_hear(command).await?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
         tokio::time::timeout(PATIENCE, serving(endpoint.connect().await?))
             .await
@@ -249,6 +242,17 @@ impl Server {
     pub fn data(&self) -> &Path {
         self.data.path()
     }
+}
+
+/// Starts a server that says where it listens, at the end of its first line.
+async fn start_and_hear(mut command: Command) -> Result<(Child, String)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let program = command.as_std().get_program().to_owned();
+    let mut child =
+        command.spawn().with_context(|| format!("{} does not start", program.display()))?;
+    let output = child.stdout.take().context("its output is piped")?;
+    let line = BufReader::new(output).lines().next_line().await?.context("it said nothing")?;
+    Ok((child, line.rsplit("http://").next().unwrap_or_default().trim().to_owned()))
 }
 
 /// A port that was free a moment ago.
