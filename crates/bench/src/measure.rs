@@ -1,10 +1,12 @@
-//! How long reads take with several callers, and how much memory and disk a registry uses.
+//! How long reads and joins take with several callers, and how much memory and disk a registry uses.
 
+use std::collections::HashSet;
 use std::fs;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -141,6 +143,41 @@ pub async fn pages(running: &Running, world: &World, load: Load) -> Result<Laten
             let request =
                 pb::ListMembershipsRequest { network, page_size: PAGE, ..Default::default() };
             client.list_memberships(request).await?;
+            Ok(random)
+        }
+    })
+    .await
+}
+
+/// Memberships that are not there and may be: of all networks but the largest, those who have not joined.
+pub fn strangers(world: &World, count: usize) -> Vec<(String, String)> {
+    let networks = world.plan().networks;
+    let smaller = networks / 5..networks;
+    let each = count.div_ceil(smaller.len());
+    let free = smaller.map(|network| {
+        let within: HashSet<_> = world.members_of(network).into_iter().collect();
+        let without = (0..world.plan().members).filter(move |member| !within.contains(member));
+        let pair = move |member| (world::network_name(network), world::member_name(member));
+        without.map(pair).take(each)
+    });
+    free.flatten().collect()
+}
+
+/// Joins, each of somebody else.
+pub async fn joins(
+    running: &Running,
+    strangers: Vec<(String, String)>,
+    load: Load,
+) -> Result<Latency> {
+    let strangers = Arc::new((strangers, AtomicUsize::new(0)));
+    under(running, load, move |registry, random| {
+        let mut client = registry.registry;
+        let (strangers, next) = &*strangers;
+        let stranger = strangers.get(next.fetch_add(1, Ordering::Relaxed)).cloned();
+        async move {
+            let (network, member) = stranger.context("everybody has joined everything")?;
+            let request = pb::JoinNetworkRequest { network, member, ..Default::default() };
+            client.join_network(request).await?;
             Ok(random)
         }
     })

@@ -36,9 +36,13 @@ pub struct Measured {
     reach: Duration,
     overlaps_of_one: Duration,
     overlaps_of_all: Duration,
+    join: Latency,
 }
 
-/// Fills a registry in an empty directory, restarts it with and without its view, and measures.
+/// Joins that a registry is asked for at most, so many in a second.
+const JOINS_A_SECOND: f64 = 100_000.0;
+
+/// Fills a registry in an empty directory, restarts it with and without its view, measures, and writes more.
 pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Result<Measured> {
     let world = Arc::new(World::new(plan));
     let running = place.start(data).await?;
@@ -66,6 +70,9 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
     fs::remove_dir_all(data.join("view"))?;
     let running = place.start(data).await?;
     let open_without_view = running.opened_in;
+    // Last, because what is written is in the way of everything above.
+    let joins = (JOINS_A_SECOND * load.lasting.as_secs_f64()) as usize;
+    let join = measure::joins(&running, measure::strangers(&world, joins), load).await?;
     running.stop().await?;
 
     let [overview, table, reach, overlaps_of_one, overlaps_of_all] = statistics;
@@ -89,6 +96,7 @@ pub async fn measure(place: &Place, plan: Plan, load: Load, data: &Path) -> Resu
         reach,
         overlaps_of_one,
         overlaps_of_all,
+        join,
     })
 }
 
@@ -126,7 +134,7 @@ async fn statistics(running: &Running) -> Result<[Duration; 5]> {
 /// What is measured, and how it is written.
 type Row = (&'static str, fn(&Measured) -> String);
 
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 28] = [
     ("networks", |it| thousands(it.networks as u64)),
     ("members", |it| thousands(it.members as u64)),
     ("import, rows a second", |it| {
@@ -150,6 +158,10 @@ const ROWS: [Row; 24] = [
     ("pages of 100, processor seconds a million", |it| format!("{:.0}", it.page.processor)),
     ("page of 100, p50", |it| time(it.page.p50)),
     ("page of 100, p99", |it| time(it.page.p99)),
+    ("joins a second, each durable", |it| thousands(it.join.per_second as u64)),
+    ("joins, processor seconds a million", |it| format!("{:.1}", it.join.processor)),
+    ("join, p50", |it| time(it.join.p50)),
+    ("join, p99", |it| time(it.join.p99)),
     ("overview", |it| time(it.overview)),
     ("table of region by scale", |it| time(it.table)),
     ("reach, first page", |it| time(it.reach)),

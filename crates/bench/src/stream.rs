@@ -406,7 +406,7 @@ pub fn table(figures: &[Figure]) -> String {
 pub enum Row {
     /// Publishing alone, without subscribers.
     Publish,
-    /// 1, 10, 100 and 1,000 subscribers at full speed.
+    /// 1, 10, 100, 1,000 and 10,000 subscribers at full speed.
     FanOut,
     /// 1,000 subscribers, each with its own filter, at full speed.
     Filtered,
@@ -462,9 +462,9 @@ async fn one_row(
             let audiences = match row {
                 Row::Publish => vec![audience(0, 1, false)],
                 Row::Filtered => vec![audience(1000, 10, true)],
-                _ => {
-                    [1, 10, 100, 1000].map(|subscribers| audience(subscribers, 10, false)).to_vec()
-                }
+                _ => [(1, 1), (10, 10), (100, 10), (1000, 10), (10_000, 100)]
+                    .map(|(subscribers, connections)| audience(subscribers, connections, false))
+                    .to_vec(),
             };
             for audience in audiences {
                 from += publisher.published() + 1;
