@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hansa_chassis::clock::Clock;
-use hansa_chassis::framed::Framed;
 use hansa_journal::{Position, ReadLimit, Reader, Writer, WriterState};
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
@@ -83,7 +82,7 @@ pub(crate) fn routes(feed: &Arc<Feed>) -> Routes {
     let events = pb::feed_service_server::FeedServiceServer::new(events::Events(Arc::clone(feed)));
     Routes::new(statements.max_decoding_message_size(REQUEST_BYTES))
         .add_service(campaigns.max_decoding_message_size(REQUEST_BYTES))
-        .add_service(Framed(events.max_decoding_message_size(REQUEST_BYTES)))
+        .add_service(events.max_decoding_message_size(REQUEST_BYTES))
 }
 
 /// The answer to a command: the body of the event that answers it.

@@ -51,7 +51,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hansa_chassis::framed::Framed;
 use hansa_chassis::health::Health;
 use hansa_chassis::server::{self, ServeError};
 use hansa_chassis::shutdown::Shutdown;
@@ -142,7 +141,7 @@ pub async fn run_on(
     let queries = Queries::new(view.clone(), reader, state.clone());
     let imports = Imports::new(writer.clone(), queue, shutdown.clone());
     let registry = Registry::new(writer.clone(), queries.clone(), imports, clock, shutdown.clone());
-    let routes = Routes::new(Framed(RegistryServiceServer::new(registry)))
+    let routes = Routes::new(RegistryServiceServer::new(registry))
         .add_service(LandscapeServiceServer::new(Landscape::new(queries)));
     let serving = server::serve(
         listener,

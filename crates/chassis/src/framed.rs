@@ -1,23 +1,20 @@
 //! Answers whose messages are ready-made: pieces of many frames each, sent as they are, past the encoder.
 //!
 //! A handler of a server stream answers with [`response`]: no messages, and the stream aside; one of a
-//! single message with [`message`]: an empty one, and its frame aside. [`Framed`], around the generated service, puts it in the place of the body. Path, request, limits, errors before
+//! single message with [`message`]: an empty one, and its frame aside. The server takes it from there
+//! (`Outgoing`), past whatever bodies the generated service is wrapped in. Path, request, limits, errors before
 //! the first message and headers stay those of the generated service; the trailers are made here.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, Stream, stream};
-use http::{HeaderMap, HeaderValue, Request, Response};
-use hyper::body::{Bytes, Frame};
+use futures_util::{Stream, stream};
+use http::{HeaderMap, HeaderValue, Response};
+use hyper::body::{Bytes, Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::server::NamedService;
-use tower::Service;
 
 type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
@@ -45,46 +42,59 @@ pub fn message<M: Default>(frame: Bytes) -> tonic::Response<M> {
 #[derive(Clone)]
 struct Aside(Arc<Mutex<Option<Pieces>>>);
 
-/// A generated service some of whose handlers answer with [`response`].
-#[derive(Clone, Debug)]
-pub struct Framed<S>(pub S);
-
-impl<S: NamedService> NamedService for Framed<S> {
-    const NAME: &'static str = S::NAME;
+/// The body of an answer as it goes out.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// What was aside.
+    Pieces(Piecewise),
+    /// What the service answered.
+    Whole(Body),
 }
 
-impl<S> Service<Request<Body>> for Framed<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        self.0.call(request).map(|answer| answer.map(with_pieces)).boxed()
-    }
-}
-
-fn with_pieces(mut answer: Response<Body>) -> Response<Body> {
+/// The answer with what is aside, if anything, in the place of its body.
+pub(crate) fn outgoing(mut answer: Response<Body>) -> Response<Outgoing> {
     let aside = answer.extensions_mut().remove::<Aside>();
     let pieces = aside.and_then(|aside| {
         let mut aside = aside.0.lock().unwrap_or_else(PoisonError::into_inner);
         aside.take()
     });
-    match pieces {
-        Some(pieces) => answer.map(|_| Body::new(Piecewise(Some(pieces)))),
-        None => answer,
+    answer.map(|body| match pieces {
+        Some(pieces) => Outgoing::Pieces(Piecewise(Some(pieces))),
+        None => Outgoing::Whole(body),
+    })
+}
+
+impl hyper::body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match &mut *self {
+            Outgoing::Pieces(pieces) => Pin::new(pieces).poll_frame(cx),
+            Outgoing::Whole(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Outgoing::Pieces(pieces) => pieces.is_end_stream(),
+            Outgoing::Whole(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Outgoing::Pieces(pieces) => pieces.size_hint(),
+            Outgoing::Whole(body) => body.size_hint(),
+        }
     }
 }
 
 /// The body: pieces, then trailers.
-struct Piecewise(Option<Pieces>);
+pub(crate) struct Piecewise(Option<Pieces>);
 
 impl fmt::Debug for Piecewise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,16 +149,9 @@ mod tests {
 
     /// What an answer with these pieces comes to: its data, and how it ended.
     async fn answered(pieces: Vec<Result<Bytes, Status>>) -> (Vec<Bytes>, Status) {
-        let pieces = Mutex::new(Some(pieces));
-        let service = tower::service_fn(move |_: Request<Body>| {
-            let pieces = pieces.lock().unwrap().take().unwrap();
-            let answer = response::<()>(stream::iter(pieces)).into_parts();
-            let mut generated = Response::new(Body::empty());
-            *generated.extensions_mut() = answer.2;
-            std::future::ready(Ok::<_, Infallible>(generated))
-        });
-        let answer = Framed(service).call(Request::new(Body::empty())).await.unwrap();
-        let mut body = answer.into_body();
+        let mut generated = Response::new(Body::empty());
+        *generated.extensions_mut() = response::<()>(stream::iter(pieces)).into_parts().2;
+        let mut body = outgoing(generated).into_body();
         let (mut data, mut status) = (Vec::new(), None);
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
         {
@@ -172,13 +175,11 @@ mod tests {
         assert_eq!(status.message(), refused.message());
     }
 
-    #[tokio::test]
-    async fn an_answer_without_pieces_stays_as_it_is() {
-        let service = tower::service_fn(|_: Request<Body>| {
-            std::future::ready(Ok::<_, Infallible>(Status::not_found("none").into_http()))
-        });
-        let answer = Framed(service).call(Request::new(Body::empty())).await.unwrap();
+    #[test]
+    fn an_answer_without_pieces_stays_as_it_is() {
+        let answer = outgoing(Status::not_found("none").into_http());
         let status = Status::from_header_map(answer.headers()).unwrap();
         assert_eq!(status.code(), Code::NotFound);
+        assert!(matches!(answer.body(), Outgoing::Whole(_)) && answer.body().is_end_stream());
     }
 }

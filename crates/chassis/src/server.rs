@@ -14,10 +14,13 @@
 //! The size of a received message is limited where each service is made (`max_decoding_message_size`;
 //! tonic's default, 4 MiB, is meant): the server sees only frames.
 
+mod answering;
 mod arrival;
 mod calls;
 mod connections;
 mod gather;
+mod hello;
+mod http2;
 mod life;
 mod limits;
 mod origin;

@@ -4,13 +4,12 @@
 //! those that would not fit anyway go out at once, behind whatever waits.
 //!
 //! ```text
-//!  turn 1   read · frame frame frame · flush      kept; the connection asks for another turn, behind
-//!  turn 2   read · frame · flush                  all tasks that are ready and may have more to send
+//!  turn 1   read · frame frame frame · flush      kept; the connection asks for another turn
+//!  turn 2   read · frame · flush                  more came meanwhile: kept
 //!  turn 3   read ·         flush                  nothing was added: one write
 //! ```
 //!
-//! With nothing else to do the other turn comes at once. No timer: nothing waits for time to pass. HTTP/1
-//! does not read on every turn, and has one answer at a time: there everything goes out at once.
+//! The other turn is taken at once (`http2.rs`). No timer: nothing waits for time to pass.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -24,16 +23,11 @@ use super::life::Life;
 /// What is kept at most: four of the largest frames that HTTP/2 has unless a client takes larger ones.
 const KEPT_BYTES: usize = 4 * (16 * 1024 + 9);
 
-/// What a client of HTTP/2 begins with.
-const PREFACE: &[u8] = b"PRI";
-
 /// See the top of this file.
 #[derive(Debug)]
 pub(super) struct Gather<S> {
     stream: S,
     life: Arc<Life>,
-    /// Whether it speaks HTTP/2, once something was read.
-    gathers: Option<bool>,
     kept: Vec<u8>,
     /// How much of it was written.
     written: usize,
@@ -46,7 +40,7 @@ pub(super) struct Gather<S> {
 impl<S> Gather<S> {
     pub(super) fn new(stream: S, life: Arc<Life>) -> Gather<S> {
         let (kept, written, added, asked) = (Vec::new(), 0, false, false);
-        Gather { stream, life, gathers: None, kept, written, added, asked }
+        Gather { stream, life, kept, written, added, asked }
     }
 }
 
@@ -80,9 +74,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gather<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.life.hear(buffer.filled().len() - before);
-        if self.gathers.is_none() {
-            self.gathers = Some(buffer.filled()[before..].starts_with(PREFACE));
-        }
         Poll::Ready(Ok(()))
     }
 }
@@ -101,12 +92,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let gathers = self.gathers == Some(true);
         let bytes = parts.iter().map(|part| part.len()).sum::<usize>();
         if self.kept.len() + bytes > KEPT_BYTES {
             ready!(self.poll_write_kept(cx))?;
         }
-        if gathers && self.kept.len() + bytes <= KEPT_BYTES {
+        if self.kept.len() + bytes <= KEPT_BYTES {
             for part in parts {
                 self.kept.extend_from_slice(part);
             }
@@ -150,21 +140,16 @@ mod tests {
     /// What was written, each write by itself.
     #[derive(Default)]
     struct Socket {
-        read: &'static [u8],
         writes: Vec<Vec<u8>>,
     }
 
     impl AsyncRead for Socket {
         fn poll_read(
-            mut self: Pin<&mut Self>,
+            self: Pin<&mut Self>,
             _: &mut Context<'_>,
-            buffer: &mut ReadBuf<'_>,
+            _: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            if self.read.is_empty() {
-                return Poll::Pending;
-            }
-            buffer.put_slice(std::mem::take(&mut self.read));
-            Poll::Ready(Ok(()))
+            Poll::Pending
         }
     }
 
@@ -211,14 +196,13 @@ mod tests {
         assert!(Pin::new(&mut *gather).poll_flush(&mut cx).is_ready());
     }
 
-    fn connection(first: &'static [u8]) -> (Gather<Socket>, Arc<Turns>) {
-        let socket = Socket { read: first, ..Socket::default() };
-        (Gather::new(socket, Arc::default()), Arc::default())
+    fn connection() -> (Gather<Socket>, Arc<Turns>) {
+        (Gather::new(Socket::default(), Arc::default()), Arc::default())
     }
 
     #[test]
     fn small_writes_of_turns_that_follow_each_other_go_out_as_one() {
-        let (mut gather, turns) = connection(b"PRI * HTTP/2.0");
+        let (mut gather, turns) = connection();
         turn(&mut gather, &turns, &[b"a", b"b"]);
         turn(&mut gather, &turns, &[b"c"]);
         assert_eq!((gather.stream.writes.len(), turns.0.load(Ordering::Relaxed)), (0, 2));
@@ -229,7 +213,7 @@ mod tests {
 
     #[test]
     fn large_writes_go_out_at_once_behind_what_waits() {
-        let (mut gather, turns) = connection(b"PRI * HTTP/2.0");
+        let (mut gather, turns) = connection();
         let large = vec![7; KEPT_BYTES + 1];
         turn(&mut gather, &turns, &[b"a", &large]);
         assert_eq!(gather.stream.writes, [b"a".to_vec(), large]);
@@ -237,18 +221,11 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_the_limit() {
-        let (mut gather, turns) = connection(b"PRI * HTTP/2.0");
+        let (mut gather, turns) = connection();
         let small = vec![7; 16 * 1024 + 9];
         turn(&mut gather, &turns, &[&small[..]; 20]);
         assert!(gather.kept.len() <= KEPT_BYTES && gather.kept.capacity() <= 2 * KEPT_BYTES);
         let written: usize = gather.stream.writes.iter().map(Vec::len).sum();
         assert_eq!(written + gather.kept.len(), 20 * small.len());
-    }
-
-    #[test]
-    fn http_1_is_not_held_back() {
-        let (mut gather, turns) = connection(b"POST / HTTP/1.1");
-        turn(&mut gather, &turns, &[b"a"]);
-        assert_eq!(gather.stream.writes, [b"a".to_vec()]);
     }
 }

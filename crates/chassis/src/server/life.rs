@@ -1,11 +1,8 @@
-//! Whether a connection is worth keeping: one that never says hello, or on which nobody calls, is
-//! given up, so that a stranger cannot take all places by doing nothing.
+//! Whether a connection is worth keeping: one on which nobody calls is given up, so that a stranger cannot
+//! take all places by doing nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-/// What a client of HTTP/2 begins with; a request of HTTP/1 is longer.
-const HELLO_BYTES: u64 = 24;
 
 /// What one connection has done so far.
 #[derive(Debug, Default)]
@@ -21,6 +18,11 @@ impl Life {
         self.heard.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// How many bytes came.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
     /// A call begins.
     pub(super) fn begin(&self) {
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -29,14 +31,6 @@ impl Life {
     /// A call ends.
     pub(super) fn end(&self) {
         self.ended.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns when the connection has not said hello within the time; otherwise never.
-    pub(super) async fn silent(&self, limit: Duration) {
-        tokio::time::sleep(limit).await;
-        if self.heard.load(Ordering::Relaxed) >= HELLO_BYTES {
-            std::future::pending::<()>().await;
-        }
     }
 
     /// Returns when there has been no call for the time, or up to twice of it.
@@ -60,16 +54,6 @@ mod tests {
 
     async fn ends(waiting: impl Future<Output = ()>, limit: Duration) -> bool {
         tokio::time::timeout(limit, waiting).await.is_ok()
-    }
-
-    #[tokio::test]
-    async fn who_says_hello_is_not_silent() {
-        let life = Life::default();
-        assert!(ends(life.silent(LIMIT), LIMIT * 1000).await);
-        life.hear(23);
-        assert!(ends(life.silent(LIMIT), LIMIT * 1000).await);
-        life.hear(1);
-        assert!(!ends(life.silent(LIMIT), LIMIT * 5).await);
     }
 
     #[tokio::test]
