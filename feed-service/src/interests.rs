@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hansa_journal::{Position, ReadLimit, Reader};
 use hansa_proto::limits::PROGRESS_EVENTS;
 use hansa_proto::pb::feed::v1 as pb;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use crate::codec;
 use crate::filter::Matcher;
@@ -64,7 +64,6 @@ struct One {
     matcher: Arc<Matcher>,
     /// Whether an event that has a term it is entered under matches: its filter has no other axis.
     exact: bool,
-    ring: Notify,
     noted: Mutex<Noted>,
 }
 
@@ -75,6 +74,10 @@ struct Noted {
     first: VecDeque<Match>,
     /// Commits that match after those, when there are more: the first and the last of them.
     beyond: Option<(Position, Position)>,
+    /// Whether it was rung for, and was not told yet.
+    rung: bool,
+    /// Who is woken then: most likely the one who waited last time.
+    waker: Option<Waker>,
 }
 
 /// A commit with events that match.
@@ -121,8 +124,7 @@ impl Interests {
         let from = self.begin(&mut entered, head);
         let (id, exact) = (entered.next_id, matcher.axes().len() == 1);
         entered.next_id += 1;
-        let (ring, noted) = (Notify::new(), Mutex::default());
-        let one = Arc::new(One { id, matcher, exact, ring, noted });
+        let one = Arc::new(One { id, matcher, exact, noted: Mutex::default() });
         for term in &under {
             entered.by_term.entry(term.clone()).or_default().insert(id, Arc::clone(&one));
         }
@@ -145,7 +147,7 @@ impl Interests {
         let found: Vec<Vec<BTreeSet<Term>>> =
             commits.iter().map(|(_, events)| events.iter().map(terms).collect()).collect();
         let mut entered = self.entered.lock();
-        let mut concerned = HashMap::new();
+        let mut concerned = Vec::new();
         for ((position, events), terms) in commits.iter().zip(found) {
             entered.note(*position, events, &terms, &mut concerned);
         }
@@ -158,8 +160,8 @@ impl Interests {
             entered.ring_all();
         }
         drop(entered);
-        for one in concerned.into_values() {
-            one.ring.notify_one();
+        for one in concerned {
+            one.wake();
         }
     }
 
@@ -234,42 +236,59 @@ impl Entered {
         position: Position,
         events: &[pb::Event],
         terms: &[BTreeSet<Term>],
-        concerned: &mut HashMap<u64, Arc<One>>,
+        concerned: &mut Vec<Arc<One>>,
     ) {
-        let mut matching: BTreeMap<u64, (&Arc<One>, usize)> = BTreeMap::new();
+        let mut matching: Vec<&Arc<One>> = Vec::new();
         for (event, terms) in events.iter().zip(terms) {
-            let found = terms.iter().filter_map(|term| self.by_term.get(term)).flatten();
-            let found: BTreeMap<u64, &Arc<One>> = found.map(|(id, one)| (*id, one)).collect();
+            let found = terms.iter().filter_map(|term| self.by_term.get(term));
+            let mut found: Vec<&Arc<One>> = found.flat_map(BTreeMap::values).collect();
+            found.sort_unstable_by_key(|one| one.id);
+            found.dedup_by_key(|one| one.id);
             #[cfg(test)]
             {
                 self.found += found.len() as u64;
             }
-            for (id, one) in found {
-                if one.exact || one.matcher.matches(event) {
-                    matching.entry(id).or_insert((one, 0)).1 += 1;
-                }
-            }
+            found.retain(|one| one.exact || one.matcher.matches(event));
+            matching.append(&mut found);
         }
-        for (id, (one, count)) in matching {
-            one.noted.lock().note(Match { position, whole: count == events.len() });
-            concerned.entry(id).or_insert_with(|| Arc::clone(one));
+        matching.sort_unstable_by_key(|one| one.id);
+        for events_of_one in matching.chunk_by(|one, next| one.id == next.id) {
+            let whole = events_of_one.len() == events.len();
+            if events_of_one[0].noted.lock().note(Match { position, whole }) {
+                concerned.push(Arc::clone(events_of_one[0]));
+            }
         }
     }
 
     fn ring_all(&self) {
         for one in self.waiting.values() {
-            one.ring.notify_one();
+            one.ring();
+        }
+    }
+}
+
+impl One {
+    fn ring(&self) {
+        self.noted.lock().rung = true;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.noted.lock().waker {
+            waker.wake_by_ref();
         }
     }
 }
 
 impl Noted {
-    fn note(&mut self, found: Match) {
+    /// Whether it is to be woken: nothing else has rung for it since it was told.
+    fn note(&mut self, found: Match) -> bool {
         match &mut self.beyond {
             Some((_, last)) => *last = found.position,
             None if self.first.len() < MOST_NOTED => self.first.push_back(found),
             None => self.beyond = Some((found.position, found.position)),
         }
+        !std::mem::replace(&mut self.rung, true)
     }
 
     /// What is left of what was noted, for one who has dealt with everything up to a position.
@@ -313,9 +332,17 @@ impl Interest {
         left.unwrap_or_else(|| Outlook::Nothing(seen.max(at), looked_at))
     }
 
-    /// Waits until something may have matched.
-    pub(crate) async fn rung(&self) {
-        self.one.ring.notified().await;
+    /// Ready, once for all that came together, when something may have matched.
+    pub(crate) fn poll_rung(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut noted = self.one.noted.lock();
+        if std::mem::take(&mut noted.rung) {
+            return Poll::Ready(());
+        }
+        match &mut noted.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 }
 
@@ -339,7 +366,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::terms::Axis;
-    use futures_util::FutureExt;
     use hansa_proto::feed::{EventKind, Filter};
     use hansa_proto::ids::MemberId;
 
@@ -370,8 +396,7 @@ mod tests {
         assert_eq!(found(), 0, "an event that concerns none");
         interests.look_at(&[(Position::new(2), vec![about(77)])]);
         assert_eq!(found(), 1, "an event that concerns one");
-        let rung = waiting.iter().filter(|one| one.rung().now_or_never().is_some()).count();
-        assert_eq!(rung, 1);
+        assert_eq!(waiting.iter().filter(|one| is_rung(one)).count(), 1);
         let at = Position::ORIGIN;
         let due = Match { position: Position::new(2), whole: true };
         assert_eq!(waiting[77].outlook(at), Outlook::These([due].into()));
@@ -379,6 +404,10 @@ mod tests {
         assert_eq!(waiting[78].outlook(at), Outlook::Nothing(Position::new(2), 2));
         drop(waiting);
         assert!(interests.entered.lock().by_term.is_empty());
+    }
+
+    fn is_rung(one: &Interest) -> bool {
+        one.poll_rung(&Context::from_waker(Waker::noop())).is_ready()
     }
 
     fn at(position: u64, members: &[u32]) -> (Position, Vec<pb::Event>) {
@@ -391,7 +420,7 @@ mod tests {
         let one = entered(&interests, 1, Position::new(4));
         assert_eq!(one.from(), Position::new(4));
         interests.look_at(&[at(5, &[1]), at(6, &[2]), at(7, &[2, 1])]);
-        assert!(one.rung().now_or_never().is_some() && one.rung().now_or_never().is_none());
+        assert!(is_rung(&one) && !is_rung(&one));
         let due = |position, whole| Match { position: Position::new(position), whole };
         let outlook = one.outlook(Position::new(4));
         assert_eq!(outlook, Outlook::These([due(5, true), due(7, false)].into()));

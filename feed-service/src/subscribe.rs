@@ -9,6 +9,7 @@
 //! | `ask.rs` | what is asked for |
 //! | `start.rs` | where it really starts |
 //! | `subscription.rs` | the loop: what is sent when |
+//! | `driven.rs` | how it is polled |
 //! | `replay.rs` | what of the past is read next |
 //! | `budget.rs` | how much all of them hold of it together |
 //! | `live.rs` | how a live one waits, and for what |
@@ -20,6 +21,7 @@ mod ask;
 mod batch;
 pub(crate) mod bell;
 pub(crate) mod budget;
+mod driven;
 mod live;
 mod replay;
 mod rest;
@@ -31,7 +33,7 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::Stream;
 use hansa_proto::feed::Filter;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
@@ -42,6 +44,7 @@ use crate::grpc::Feed;
 use crate::status;
 use crate::view::Lookup;
 pub(crate) use bell::Bell;
+use driven::Driven;
 use subscription::Subscription;
 
 /// Opens a subscription: whole frames, ready to be sent.
@@ -58,12 +61,7 @@ pub(crate) async fn subscribe(
     let place = Arc::clone(&feed.subscriptions).try_acquire_owned();
     let place = place.map_err(|_| status::too_many_streams(feed.max_subscriptions))?;
     let start = start::resolve(&feed, &ask).await?;
-    let subscription = Subscription::open(subscription::Opening { feed, ask, start, place });
-    let subscription = Box::new(subscription);
-    Ok(stream::unfold(subscription, |mut subscription| async move {
-        let sent = subscription.next().await?;
-        Some((sent, subscription))
-    }))
+    Ok(Driven::new(Subscription::open(subscription::Opening { feed, ask, start, place })))
 }
 
 /// The filter made ready; what it names must exist unless it says otherwise.

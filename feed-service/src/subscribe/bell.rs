@@ -2,7 +2,6 @@
 //! longer the more streams there are, so that at a high rate each is woken for many commits and not for
 //! each of them: however many wait, waking them takes but a part of the machine.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -87,7 +86,8 @@ impl Bell {
         self.wake();
     }
 
-    fn head(&self) -> Position {
+    /// Up to where it has rung.
+    pub(super) fn head(&self) -> Position {
         Position::new(self.head.load(Acquire))
     }
 
@@ -128,17 +128,18 @@ pub(crate) fn rest(listeners: usize) -> Option<Duration> {
 }
 
 impl Listener {
-    /// Waits until it rings for something after a position, or for the end.
-    pub(super) async fn beyond(&self, position: Position) -> Result<(), Closed> {
-        poll_fn(|cx| {
-            if let Some(rung) = self.rung(position) {
-                return Poll::Ready(rung);
-            }
-            self.seat.wait(cx);
-            // What came before it was seen to wait did not wake it.
-            self.rung(position).map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+    /// Ready when it has rung for something after a position, or for the end.
+    pub(super) fn poll_beyond(
+        &self,
+        position: Position,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), Closed>> {
+        if let Some(rung) = self.rung(position) {
+            return Poll::Ready(rung);
+        }
+        self.seat.wait(cx);
+        // What came before it was seen to wait did not wake it.
+        self.rung(position).map_or(Poll::Pending, Poll::Ready)
     }
 
     fn rung(&self, position: Position) -> Option<Result<(), Closed>> {

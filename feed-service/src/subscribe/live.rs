@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use hansa_journal::Position;
 use tonic::Status;
@@ -106,12 +107,11 @@ impl Live {
         }
     }
 
-    /// Waits until there may be something after a position, or the service ends.
-    pub(super) async fn wait(&mut self, at: Position) -> Result<(), Status> {
+    /// Ready when there may be something after a position, or the service ends.
+    pub(super) fn poll_rung(&self, at: Position, cx: &Context<'_>) -> Poll<Result<(), Closed>> {
         match self.interest.as_ref().filter(|interest| at >= interest.from()) {
-            Some(interest) => interest.rung().await,
-            None => self.listener.beyond(at).await.map_err(|Closed| status::not_serving())?,
+            Some(interest) => interest.poll_rung(cx).map(Ok),
+            None => self.listener.poll_beyond(at, cx),
         }
-        Ok(())
     }
 }

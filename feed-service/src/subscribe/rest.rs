@@ -3,6 +3,7 @@
 //! between.
 
 use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -16,11 +17,14 @@ const MOMENTS: u32 = 16;
 pub(super) struct Rest {
     interval: Duration,
     sleep: Pin<Box<Sleep>>,
+    /// Who is woken when it is over.
+    waker: Option<Waker>,
 }
 
 impl Rest {
     pub(super) fn new(interval: Duration) -> Rest {
-        let mut rest = Rest { interval, sleep: Box::pin(tokio::time::sleep(interval)) };
+        let sleep = Box::pin(tokio::time::sleep(interval));
+        let mut rest = Rest { interval, sleep, waker: None };
         rest.again();
         rest
     }
@@ -30,6 +34,7 @@ impl Rest {
         self.sleep.set(tokio::time::sleep(until(self.interval, clock::uptime())));
         // It runs only once it was asked.
         let _ = self.sleep.as_mut().now_or_never();
+        self.waker = None;
     }
 
     /// Whether it is over.
@@ -37,9 +42,16 @@ impl Rest {
         self.sleep.is_elapsed()
     }
 
-    /// Waits until it is over.
-    pub(super) async fn over(&mut self) {
-        self.sleep.as_mut().await;
+    /// Ready when it is over. The timer is told only once who waits: they mostly wait for something else.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_over() {
+            return Poll::Ready(());
+        }
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
+        self.sleep.as_mut().poll(cx)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The loop of one subscription: what is sent when. Driven by the reader of the stream; nothing is held
-//! while it waits. What it sends are frames: those of commits as they are stored, its own made here.
+//! The loop of one subscription: what is sent when. Driven by the reader of the stream (`driven.rs`); nothing
+//! is held while it waits. What it sends are frames: those of commits as they are stored, its own made here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hansa_journal::limits::FRAMES_BYTES;
@@ -15,6 +16,7 @@ use tonic::Status;
 
 use super::ask::Ask;
 use super::batch::{self, Caps, Sieve};
+use super::bell::Closed;
 use super::budget::{Room, Share};
 use super::live::{Ahead, Live};
 use super::replay::{Next, READ, Replay};
@@ -65,11 +67,22 @@ pub(super) struct Subscription {
     /// Whether the client was told that it is live.
     told_live: bool,
     live: Live,
+    /// Whether there is nothing to do until it is rung for, or its rest is over.
+    waits: bool,
     /// What is ready: at most three messages, or one run of commits.
     outbox: VecDeque<Bytes>,
     phase: Phase,
     named: Option<NamedStream>,
     _place: OwnedSemaphorePermit,
+}
+
+/// What a turn of a subscription came to.
+pub(super) enum Turn {
+    Frames(Bytes),
+    /// Nothing, until it is ready again.
+    Wait,
+    /// The end, with an error or without.
+    End(Option<Box<Status>>),
 }
 
 /// Where a subscription is in its life.
@@ -114,6 +127,7 @@ impl Subscription {
             share,
             passed_over: 0,
             told_live: false,
+            waits: false,
             live: Live::new(matcher.axes(), listener),
             matcher,
             outbox: VecDeque::from([frames::message(Message::Opened(opened))]),
@@ -123,21 +137,83 @@ impl Subscription {
         }
     }
 
-    /// The next frames; none after the end.
-    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Status>> {
+    /// Ready when there may be something to do.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.waits {
+            return Poll::Ready(());
+        }
+        match self.live.poll_rung(self.at, cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(Closed)) => self.end(status::not_serving()),
+            Poll::Pending => ready!(self.rest.poll_over(cx)),
+        }
+        Poll::Ready(())
+    }
+
+    /// What a live one does whenever it is rung for, if it can be done at once: commits that stand in memory
+    /// are sent, or there are none. Anything else is left to [`Subscription::turn`].
+    pub(super) fn at_hand(&mut self) -> Option<Turn> {
+        let only_follows = self.told_live
+            && matches!(self.phase, Phase::Running)
+            && self.outbox.is_empty()
+            && self.replay.is_idle()
+            && self.passed_over < SIGN_EVENTS
+            && !self.feed.bell.ends()
+            && !self.rest.is_over();
+        let behind = self.feed.bell.head().get().saturating_sub(self.at.get());
+        if !only_follows || behind > FELL_BEHIND_COMMITS {
+            return None;
+        }
+        let all = self.live.takes_all();
+        let something = match all {
+            true => behind > 0,
+            false => self.live.due().is_some() || self.look_ahead().ok()?,
+        };
+        if !something && self.passed_over < SIGN_EVENTS {
+            self.waits = true;
+            return Some(Turn::Wait);
+        }
+        let reader = &self.feed.reader;
+        let (frames, up_to) = match all {
+            true => match reader.recent_run(self.at, reader.head())? {
+                Run::Frames { frames, up_to } => (frames, up_to),
+                Run::Apart(_) => return None,
+            },
+            false => batch::take_recent(reader, self.live.due()?, self.caps)?,
+        };
+        (self.at, self.passed_over, self.waits) = (up_to, 0, false);
+        Some(Turn::Frames(frames))
+    }
+
+    /// Does what is due, until there are frames or nothing is left to do.
+    pub(super) async fn turn(&mut self) -> Turn {
+        if std::mem::take(&mut self.waits) && self.rest.is_over() {
+            match self.look_ahead() {
+                Ok(_) => self.progress(),
+                Err(status) => self.end(status),
+            }
+        }
         loop {
             if let Some(frames) = self.outbox.pop_front() {
-                return Some(Ok(frames));
+                return Turn::Frames(frames);
             }
             match std::mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Running => self.phase = Phase::Running,
-                Phase::Ending(end) => return end.map(|status| Err(*status)),
-                Phase::Ended => return None,
+                Phase::Ending(end) => return Turn::End(end),
+                Phase::Ended => return Turn::End(None),
+            }
+            if self.waits {
+                return Turn::Wait;
             }
             if let Err(status) = self.step().await {
-                self.phase = Phase::Ending(Some(Box::new(status)));
+                self.end(status);
             }
         }
+    }
+
+    /// Ends it with an error, once what is ready was sent.
+    fn end(&mut self, status: Status) {
+        self.phase = Phase::Ending(Some(Box::new(status)));
     }
 
     /// Makes what is due: a message, the end, or a wait.
@@ -212,7 +288,11 @@ impl Subscription {
             self.send(Message::CaughtUp(pb::CaughtUp { cursor, position }));
             return Ok(());
         }
-        self.wait().await
+        match self.passed_over >= SIGN_EVENTS {
+            true => self.progress(),
+            false => self.waits = true,
+        }
+        Ok(())
     }
 
     /// Moves over what is known not to match. Whether something may.
@@ -351,28 +431,6 @@ impl Subscription {
         self.outbox.push_back(frames::message(message));
     }
 
-    /// Waits for what concerns it, which is the end of the service too, or for the interval.
-    async fn wait(&mut self) -> Result<(), Status> {
-        if self.passed_over >= SIGN_EVENTS {
-            self.progress();
-            return Ok(());
-        }
-        let Subscription { rest, live, at, .. } = self;
-        let due = tokio::select! {
-            biased;
-            rung = live.wait(*at) => {
-                rung?;
-                false
-            }
-            () = rest.over() => true,
-        };
-        if due {
-            self.look_ahead()?;
-            self.progress();
-        }
-        Ok(())
-    }
-
     /// A sign of life from the loop's own position; the outbox is empty here, so all before it was sent.
     fn progress(&mut self) {
         let (cursor, position) = self.here();
@@ -396,7 +454,7 @@ impl Subscription {
             message: "the feed is stopping; resume after the last cursor".to_owned(),
             retry_after: Some(prost_types::Duration { seconds: DRAIN_RETRY_SECONDS, nanos: 0 }),
         }));
-        self.phase = Phase::Ending(Some(Box::new(status::not_serving())));
+        self.end(status::not_serving());
     }
 
     /// Bytes held for its reader, what is being read ahead counted as the most it can be; `commit`: the

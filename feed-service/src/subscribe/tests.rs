@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use futures_util::{FutureExt as _, StreamExt as _};
 use hansa_chassis::clock;
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::disk::RealDisk;
@@ -89,7 +90,7 @@ async fn publish(feed: &Feed, numbers: std::ops::Range<usize>) {
     }
 }
 
-async fn start(feed: &Arc<Feed>, filter: pb::Filter) -> Subscription {
+async fn start(feed: &Arc<Feed>, filter: pb::Filter) -> Driven {
     let request = pb::SubscribeRequest {
         start: Some(pb::subscribe_request::Start::Beginning(())),
         filter: Some(filter),
@@ -98,7 +99,8 @@ async fn start(feed: &Arc<Feed>, filter: pb::Filter) -> Subscription {
     let ask = ask::parse(request, &mut Violations::default()).unwrap();
     let place = Arc::clone(&feed.subscriptions).try_acquire_owned().unwrap();
     let start = start::resolve(feed, &ask).await.unwrap();
-    Subscription::open(subscription::Opening { feed: Arc::clone(feed), ask, start, place })
+    let opening = subscription::Opening { feed: Arc::clone(feed), ask, start, place };
+    Driven::new(Subscription::open(opening))
 }
 
 /// How many events are in these frames.
@@ -196,8 +198,12 @@ async fn one_that_waits_is_small() {
     let data = tempfile::tempdir().unwrap();
     let feed = open(data.path()).await;
     let mut waiting = start(&feed, pb::Filter::default()).await;
-    let held = size_of::<Subscription>();
-    let waits = size_of_val(&waiting.next());
-    assert!(held + waits <= 1_024, "{held} bytes, and {waits} while it waits");
+    // Opened, and CaughtUp.
+    for _ in 0..2 {
+        waiting.next().await.unwrap().unwrap();
+    }
+    assert!(waiting.next().now_or_never().is_none(), "it waits");
+    let waits = waiting.waits();
+    assert!(waits.is_some_and(|held| held <= 1_024), "{waits:?} bytes while it waits");
     feed.writer.stop().await;
 }
