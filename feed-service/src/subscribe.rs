@@ -9,6 +9,7 @@
 //! | `ask.rs` | what is asked for |
 //! | `start.rs` | where it really starts |
 //! | `subscription.rs` | the loop: what is sent when |
+//! | `subscription/at_hand.rs` | how it waits, and what a live one does at once |
 //! | `driven.rs` | how it is polled |
 //! | `replay.rs` | what of the past is read next |
 //! | `budget.rs` | how much all of them hold of it together |

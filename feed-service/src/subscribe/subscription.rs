@@ -1,9 +1,10 @@
 //! The loop of one subscription: what is sent when. Driven by the reader of the stream (`driven.rs`); nothing
 //! is held while it waits. What it sends are frames: those of commits as they are stored, its own made here.
 
+mod at_hand;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hansa_journal::limits::FRAMES_BYTES;
@@ -16,7 +17,6 @@ use tonic::Status;
 
 use super::ask::Ask;
 use super::batch::{self, Caps, Sieve};
-use super::bell::Closed;
 use super::budget::{Room, Share};
 use super::live::{Ahead, Live};
 use super::replay::{Next, READ, Replay};
@@ -135,54 +135,6 @@ impl Subscription {
             named,
             _place: place,
         }
-    }
-
-    /// Ready when there may be something to do.
-    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waits {
-            return Poll::Ready(());
-        }
-        match self.live.poll_rung(self.at, cx) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(Closed)) => self.end(status::not_serving()),
-            Poll::Pending => ready!(self.rest.poll_over(cx)),
-        }
-        Poll::Ready(())
-    }
-
-    /// What a live one does whenever it is rung for, if it can be done at once: commits that stand in memory
-    /// are sent, or there are none. Anything else is left to [`Subscription::turn`].
-    pub(super) fn at_hand(&mut self) -> Option<Turn> {
-        let only_follows = self.told_live
-            && matches!(self.phase, Phase::Running)
-            && self.outbox.is_empty()
-            && self.replay.is_idle()
-            && self.passed_over < SIGN_EVENTS
-            && !self.feed.bell.ends()
-            && !self.rest.is_over();
-        let behind = self.feed.bell.head().get().saturating_sub(self.at.get());
-        if !only_follows || behind > FELL_BEHIND_COMMITS {
-            return None;
-        }
-        let all = self.live.takes_all();
-        let something = match all {
-            true => behind > 0,
-            false => self.live.due().is_some() || self.look_ahead().ok()?,
-        };
-        if !something && self.passed_over < SIGN_EVENTS {
-            self.waits = true;
-            return Some(Turn::Wait);
-        }
-        let reader = &self.feed.reader;
-        let (frames, up_to) = match all {
-            true => match reader.recent_run(self.at, reader.head())? {
-                Run::Frames { frames, up_to } => (frames, up_to),
-                Run::Apart(_) => return None,
-            },
-            false => batch::take_recent(reader, self.live.due()?, self.caps)?,
-        };
-        (self.at, self.passed_over, self.waits) = (up_to, 0, false);
-        Some(Turn::Frames(frames))
     }
 
     /// Does what is due, until there are frames or nothing is left to do.

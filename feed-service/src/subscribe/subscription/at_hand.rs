@@ -1,0 +1,61 @@
+//! How a subscription waits, and what a live one does at once when it is woken, without being a future.
+
+use std::task::{Context, Poll, ready};
+
+use hansa_journal::Run;
+
+use super::{FELL_BEHIND_COMMITS, Phase, Subscription, Turn};
+use crate::interests::SIGN_EVENTS;
+use crate::status;
+use crate::subscribe::batch;
+use crate::subscribe::bell::Closed;
+
+impl Subscription {
+    /// Ready when there may be something to do.
+    pub(in crate::subscribe) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.waits {
+            return Poll::Ready(());
+        }
+        match self.live.poll_rung(self.at, cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(Closed)) => self.end(status::not_serving()),
+            Poll::Pending => ready!(self.rest.poll_over(cx)),
+        }
+        Poll::Ready(())
+    }
+
+    /// What a live one does whenever it is rung for, if it can be done at once: commits that stand in memory
+    /// are sent, or there are none. Anything else is left to [`Subscription::turn`].
+    pub(in crate::subscribe) fn at_hand(&mut self) -> Option<Turn> {
+        let only_follows = self.told_live
+            && matches!(self.phase, Phase::Running)
+            && self.outbox.is_empty()
+            && self.replay.is_idle()
+            && self.passed_over < SIGN_EVENTS
+            && !self.feed.bell.ends()
+            && !self.rest.is_over();
+        let behind = self.feed.bell.head().get().saturating_sub(self.at.get());
+        if !only_follows || behind > FELL_BEHIND_COMMITS {
+            return None;
+        }
+        let all = self.live.takes_all();
+        let something = match all {
+            true => behind > 0,
+            false => self.live.due().is_some() || self.look_ahead().ok()?,
+        };
+        if !something && self.passed_over < SIGN_EVENTS {
+            self.waits = true;
+            return Some(Turn::Wait);
+        }
+        let reader = &self.feed.reader;
+        let (frames, up_to) = match all {
+            true => match reader.recent_run(self.at, reader.head())? {
+                Run::Frames { frames, up_to } => (frames, up_to),
+                Run::Apart(_) => return None,
+            },
+            false => batch::take_recent(reader, self.live.due()?, self.caps)?,
+        };
+        (self.at, self.passed_over, self.waits) = (up_to, 0, false);
+        Some(Turn::Frames(frames))
+    }
+}
