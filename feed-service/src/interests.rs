@@ -33,6 +33,10 @@ pub(crate) const SIGN_EVENTS: usize = PROGRESS_EVENTS / 2;
 /// Commits noted for one who waits; beyond them it reads for itself.
 const MOST_NOTED: usize = 256;
 
+/// So few are copied to who takes them, into memory that stays his: what one thread allocates and another frees
+/// for each event costs more than the event.
+const FEW: usize = 16;
+
 /// All who wait.
 #[derive(Default)]
 pub(crate) struct Interests {
@@ -94,8 +98,8 @@ pub(crate) struct Match {
 pub(crate) enum Outlook {
     /// Nothing matches up to here; so many events were looked at in all.
     Nothing(Position, u64),
-    /// These match, and nothing before or between them. They are the caller's now.
-    These(VecDeque<Match>),
+    /// Those match that were added to what is due, and nothing before or between them.
+    These,
     /// Nothing matches before this commit; this or a later one does.
     Something(Position),
     /// Nobody looks any more.
@@ -291,13 +295,20 @@ impl Noted {
         !std::mem::replace(&mut self.rung, true)
     }
 
-    /// What is left of what was noted, for one who has dealt with everything up to a position.
-    fn left(&mut self, at: Position) -> Option<Outlook> {
+    /// What is left of what was noted, for one who has dealt with everything up to a position, and to whom
+    /// nothing else is due.
+    fn left(&mut self, at: Position, due: &mut VecDeque<Match>) -> Option<Outlook> {
         while self.first.front().is_some_and(|found| found.position <= at) {
             self.first.pop_front();
         }
-        if !self.first.is_empty() {
-            return Some(Outlook::These(std::mem::take(&mut self.first)));
+        // A burst is not paid for in memory for ever after.
+        if self.first.len() > FEW || due.capacity() > FEW {
+            *due = std::mem::take(&mut self.first);
+        } else {
+            due.extend(self.first.drain(..));
+        }
+        if !due.is_empty() {
+            return Some(Outlook::These);
         }
         let (first, last) = self.beyond?;
         if last > at {
@@ -319,8 +330,8 @@ impl Interest {
         self.events_before
     }
 
-    /// What is known to one who has dealt with everything up to a position.
-    pub(crate) fn outlook(&self, at: Position) -> Outlook {
+    /// What is known to one who has dealt with everything up to a position; nothing is due to him.
+    pub(crate) fn outlook(&self, at: Position, due: &mut VecDeque<Match>) -> Outlook {
         let interests = &self.interests;
         if interests.closed.load(Acquire) {
             return Outlook::Closed;
@@ -328,7 +339,7 @@ impl Interest {
         // Before what is noted: what is noted after this was read is after it.
         let seen = Position::new(interests.seen.load(Acquire));
         let looked_at = interests.looked_at.load(Acquire);
-        let left = self.one.noted.lock().left(at);
+        let left = self.one.noted.lock().left(at, due);
         left.unwrap_or_else(|| Outlook::Nothing(seen.max(at), looked_at))
     }
 
@@ -399,11 +410,17 @@ mod tests {
         assert_eq!(waiting.iter().filter(|one| is_rung(one)).count(), 1);
         let at = Position::ORIGIN;
         let due = Match { position: Position::new(2), whole: true };
-        assert_eq!(waiting[77].outlook(at), Outlook::These([due].into()));
+        assert_eq!(outlook(&waiting[77], at), (Outlook::These, vec![due]));
         // The others move to where was looked, without having been woken.
-        assert_eq!(waiting[78].outlook(at), Outlook::Nothing(Position::new(2), 2));
+        assert_eq!(outlook(&waiting[78], at), (Outlook::Nothing(Position::new(2), 2), vec![]));
         drop(waiting);
         assert!(interests.entered.lock().by_term.is_empty());
+    }
+
+    /// What is known to one who has dealt with everything up to a position, and what is due to him then.
+    fn outlook(one: &Interest, at: Position) -> (Outlook, Vec<Match>) {
+        let mut due = VecDeque::new();
+        (one.outlook(at, &mut due), due.into())
     }
 
     fn is_rung(one: &Interest) -> bool {
@@ -422,16 +439,22 @@ mod tests {
         interests.look_at(&[at(5, &[1]), at(6, &[2]), at(7, &[2, 1])]);
         assert!(is_rung(&one) && !is_rung(&one));
         let due = |position, whole| Match { position: Position::new(position), whole };
-        let outlook = one.outlook(Position::new(4));
-        assert_eq!(outlook, Outlook::These([due(5, true), due(7, false)].into()));
-        assert_eq!(one.outlook(Position::new(7)), Outlook::Nothing(Position::new(7), 4));
+        let found = outlook(&one, Position::new(4));
+        assert_eq!(found, (Outlook::These, vec![due(5, true), due(7, false)]));
+        assert_eq!(
+            outlook(&one, Position::new(7)),
+            (Outlook::Nothing(Position::new(7), 4), vec![])
+        );
         interests.look_at(&[at(8, &[2])]);
-        assert_eq!(one.outlook(Position::new(7)), Outlook::Nothing(Position::new(8), 5));
+        assert_eq!(
+            outlook(&one, Position::new(7)),
+            (Outlook::Nothing(Position::new(8), 5), vec![])
+        );
         // What it has read for itself meanwhile is not told again.
         interests.look_at(&[at(9, &[1]), at(10, &[1])]);
-        assert_eq!(one.outlook(Position::new(9)), Outlook::These([due(10, true)].into()));
+        assert_eq!(outlook(&one, Position::new(9)), (Outlook::These, vec![due(10, true)]));
         interests.close();
-        assert_eq!(one.outlook(Position::new(8)), Outlook::Closed);
+        assert_eq!(outlook(&one, Position::new(8)), (Outlook::Closed, vec![]));
     }
 
     #[test]
@@ -442,16 +465,18 @@ mod tests {
         for position in 1..=2 * most {
             interests.look_at(&[at(position, &[1])]);
         }
-        let Outlook::These(due) = one.outlook(Position::ORIGIN) else { panic!("nothing noted") };
+        let (Outlook::These, due) = outlook(&one, Position::ORIGIN) else {
+            panic!("nothing noted")
+        };
         assert_eq!(due.len(), MOST_NOTED);
-        assert_eq!(due.back().map(|last| last.position), Some(Position::new(most)));
+        assert_eq!(due.last().map(|last| last.position), Some(Position::new(most)));
         // The rest it reads for itself, up to the last that matches.
         let something = Outlook::Something(Position::new(most + 1));
-        assert_eq!(one.outlook(Position::new(most)), something);
+        assert_eq!(outlook(&one, Position::new(most)).0, something);
         let something = Outlook::Something(Position::new(2 * most));
-        assert_eq!(one.outlook(Position::new(2 * most - 1)), something);
+        assert_eq!(outlook(&one, Position::new(2 * most - 1)).0, something);
         let nothing = Outlook::Nothing(Position::new(2 * most), 2 * most);
-        assert_eq!(one.outlook(Position::new(2 * most)), nothing);
+        assert_eq!(outlook(&one, Position::new(2 * most)).0, nothing);
     }
 
     #[test]

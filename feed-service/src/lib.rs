@@ -278,9 +278,10 @@ async fn ring(
     }
     let drained = async {
         ending.drained().await;
+        bell.end();
         interests.ring_all();
     };
-    tokio::join!(bell.ring(&reader, &ending), drained);
+    tokio::join!(bell.ring(&reader), drained);
 }
 
 /// Passes the end on to everything here: as asked for, or because the writer failed.

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{Position, Reader};
 use parking_lot::Mutex;
 use slab::Slab;
@@ -66,23 +65,22 @@ impl Bell {
         Listener { bell: Arc::clone(self), seat, key }
     }
 
-    /// Rings for every commit that is released, and for the end, until the writer ends.
-    pub(crate) async fn ring(&self, reader: &Reader, ending: &Shutdown) {
-        loop {
-            let draining = ending.draining();
-            tokio::select! {
-                released = reader.beyond(self.head()) => if released.is_err() { break },
-                () = ending.drained(), if !draining => {}
-            }
-            let draining = ending.draining();
-            self.ends.store(draining, Release);
+    /// Rings for every commit that is released, until the writer ends.
+    pub(crate) async fn ring(&self, reader: &Reader) {
+        while reader.beyond(self.head()).await.is_ok() {
             self.head.store(reader.head().get(), Release);
             let listeners = self.wake();
-            if let Some(rest) = rest(listeners).filter(|_| !draining) {
+            if let Some(rest) = rest(listeners) {
                 tokio::time::sleep(rest).await;
             }
         }
         self.closed.store(true, Release);
+        self.wake();
+    }
+
+    /// The service ends its streams: those that listen are told, rest or not.
+    pub(crate) fn end(&self) {
+        self.ends.store(true, Release);
         self.wake();
     }
 

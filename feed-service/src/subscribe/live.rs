@@ -18,7 +18,8 @@ use crate::view::search::{self, Axes};
 
 /// What one subscription waits for.
 pub(super) struct Live {
-    listener: Listener,
+    /// Held until something else wakes it.
+    listener: Option<Listener>,
     axes: Arc<Axes>,
     /// Entered when it is live for the first time.
     interest: Option<Interest>,
@@ -41,7 +42,7 @@ pub(super) enum Ahead {
 impl Live {
     pub(super) fn new(axes: Axes, listener: Listener) -> Live {
         Live {
-            listener,
+            listener: Some(listener),
             axes: Arc::new(axes),
             interest: None,
             seen_events: 0,
@@ -89,14 +90,14 @@ impl Live {
                 false => Ahead::Nothing(at, 0),
             });
         };
-        match interest.outlook(at) {
+        match interest.outlook(at, &mut self.due) {
             Outlook::Closed => Err(status::not_serving()),
             Outlook::Something(position) => {
                 Ok(Ahead::Something(Position::new(position.get() - 1).max(at)))
             }
-            Outlook::These(due) => {
-                let first = due.front().map_or(at, |first| Position::new(first.position.get() - 1));
-                self.due = due;
+            Outlook::These => {
+                let first = self.due.front();
+                let first = first.map_or(at, |first| Position::new(first.position.get() - 1));
                 Ok(Ahead::Due(first.max(at)))
             }
             Outlook::Nothing(seen, events) => {
@@ -108,10 +109,15 @@ impl Live {
     }
 
     /// Ready when there may be something after a position, or the service ends.
-    pub(super) fn poll_rung(&self, at: Position, cx: &Context<'_>) -> Poll<Result<(), Closed>> {
-        match self.interest.as_ref().filter(|interest| at >= interest.from()) {
-            Some(interest) => interest.poll_rung(cx).map(Ok),
-            None => self.listener.poll_beyond(at, cx),
+    pub(super) fn poll_rung(&mut self, at: Position, cx: &Context<'_>) -> Poll<Result<(), Closed>> {
+        if let Some(interest) = self.interest.as_ref().filter(|interest| at >= interest.from()) {
+            // From now on the bell is nothing to it.
+            self.listener = None;
+            return interest.poll_rung(cx).map(Ok);
+        }
+        match &self.listener {
+            Some(listener) => listener.poll_beyond(at, cx),
+            None => Poll::Ready(Err(Closed)),
         }
     }
 }

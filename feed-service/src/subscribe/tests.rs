@@ -5,7 +5,6 @@ use std::path::Path;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use hansa_chassis::clock;
-use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::disk::RealDisk;
 use hansa_journal::limits::{BLOCK_BYTES, FRAMES_BYTES, RING_BYTES};
 use hansa_journal::{Journal, Started, Writer, WriterOptions, WriterState};
@@ -43,7 +42,7 @@ async fn open_with(config: Config) -> Arc<Feed> {
     state.wait_for(|state| *state == WriterState::Serving).await.unwrap();
     let bell = Arc::new(Bell::default());
     let (ringing, heard) = (Arc::clone(&bell), reader.clone());
-    tokio::spawn(async move { ringing.ring(&heard, &Shutdown::new()).await });
+    tokio::spawn(async move { ringing.ring(&heard).await });
     Arc::new(Feed {
         writer,
         reader,
@@ -205,5 +204,32 @@ async fn one_that_waits_is_small() {
     assert!(waiting.next().now_or_never().is_none(), "it waits");
     let waits = waiting.waits();
     assert!(waits.is_some_and(|held| held <= 1_024), "{waits:?} bytes while it waits");
+    feed.writer.stop().await;
+}
+
+/// Also one that only what matches wakes, and however long the bell rests.
+#[tokio::test]
+async fn those_that_wait_are_told_of_the_end() {
+    let data = tempfile::tempdir().unwrap();
+    let feed = open(data.path()).await;
+    let filter = pb::Filter { themes: vec![SUBJECT.to_owned()], ..Default::default() };
+    let mut waiting = Vec::new();
+    for filter in [pb::Filter::default(), filter] {
+        let mut one = start(&feed, filter).await;
+        // Opened, and CaughtUp.
+        for _ in 0..2 {
+            one.next().await.unwrap().unwrap();
+        }
+        assert!(one.next().now_or_never().is_none(), "it waits");
+        waiting.push(tokio::spawn(async move { one.collect::<Vec<_>>().await }));
+    }
+    tokio::task::yield_now().await;
+    feed.bell.end();
+    feed.interests.ring_all();
+    for waiting in waiting {
+        let told = waiting.await.unwrap();
+        let [Ok(_), Err(status)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(status.code(), tonic::Code::Unavailable);
+    }
     feed.writer.stop().await;
 }
