@@ -13,6 +13,13 @@ pub const ERASURES_BYTES: usize = 4 * 1024 * 1024;
 /// Size at which a segment is closed and the next one begun, unless told otherwise.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// So much of a segment is written with zeros ahead of its records: a sync of what is written over them has
+/// nothing to note of the file but what is in it. Less in tests, so that they go past it often.
+pub const AHEAD_BYTES: u64 = if cfg!(test) { 4 * 1024 } else { 256 * 1024 };
+
+/// A larger batch has nothing written ahead of it: what that saves is little beside its own bytes.
+pub const AHEAD_OF_BYTES: usize = 64 * 1024;
+
 /// Records between two marks of the offset index, at most.
 pub const MARK_RECORDS: usize = 64;
 

@@ -12,6 +12,15 @@
 //!
 //! An append is one write and one `fdatasync`. A batch stands in one segment. What an append did not
 //! finish is cut off at the next open; anything else that is not what was written is refused (J5).
+//!
+//! ```text
+//!   records … records │ the next batch, written over zeros │ zeros │ end of the file
+//! ```
+//!
+//! A file that grows with each append has its length written too, at each sync, after the records: half of
+//! what a sync of one record takes. So the active segment is written with zeros ahead, now and then, together
+//! with a batch. Zeros to the end of the last segment say that nothing was written there; they are cut off
+//! when a segment or the journal is closed, and by the next open when it could not be.
 
 mod copy;
 mod directory;
@@ -42,7 +51,7 @@ pub use verify::{Report, Torn, dump, verify, verify_on};
 pub use walk::Damage;
 
 use crate::disk::{Disk, DiskFile, DiskLock, RealDisk};
-use crate::limits::{BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
+use crate::limits::{AHEAD_BYTES, AHEAD_OF_BYTES, BATCH_BYTES, COMMIT_BYTES, SEGMENT_BYTES};
 use crate::{
     AppendError, Chain, Commit, Draft, EraseError, Erasure, Excerpt, Excerpts, Framing, Journal,
     JournalId, Lineage, Position, ReadError, ReadLimit, Run, Wanted,
@@ -83,6 +92,8 @@ pub struct SegmentJournal {
 struct Appender {
     highwater: Highwater,
     buffer: Vec<u8>,
+    /// Up to where the active segment's file is written, zeros ahead of its records included.
+    written: u64,
     /// J6: what failed, once something did.
     failed: Option<String>,
 }
@@ -101,12 +112,13 @@ impl SegmentJournal {
         options: SegmentOptions,
     ) -> Result<SegmentJournal, OpenError> {
         let opened = open::open(&*disk, dir)?;
+        let end = opened.state.segments.last().map_or(0, |segment| segment.end);
         Ok(SegmentJournal {
             dir: dir.to_owned(),
             lineage: opened.lineage,
             options,
             state: Arc::new(RwLock::new(opened.state)),
-            appender: Mutex::new(Appender::new(opened.highwater)),
+            appender: Mutex::new(Appender::new(opened.highwater, end)),
             rewriting: Arc::default(),
             disk,
             _lock: opened.lock,
@@ -148,15 +160,15 @@ impl SegmentJournal {
 
     /// The segment to append to; a new one when there is none or the last is large enough.
     fn active_segment(&self, appender: &mut Appender) -> Result<Active, AppendError> {
-        let tip = {
+        let (last, tip) = {
             let state = self.state.read();
-            if let Some(segment) = state.segments.last()
-                && segment.end < self.options.segment_bytes
-            {
-                return Ok(Active { file: segment.file.clone(), end: segment.end });
-            }
-            state.tip
+            (state.segments.last().map(|it| self.active(it.file.clone(), it.end)), state.tip)
         };
+        match last {
+            Some(active) if active.end < active.full => return Ok(active),
+            Some(active) => appender.close(&active)?,
+            None => {}
+        }
         let named = SegmentFile::named(&self.dir, tip.position.next());
         let file = match self.disk.create(&named.path) {
             Ok(file) => file,
@@ -168,16 +180,28 @@ impl SegmentJournal {
             .and_then(|()| appender.highwater.sync())
             .map_err(|error| appender.fail("syncing the directory", error))?;
         self.state.write().segments.push(Segment::new(named, file.clone()));
-        Ok(Active { file, end: 0 })
+        appender.written = 0;
+        Ok(self.active(file, 0))
+    }
+
+    fn active(&self, file: Arc<dyn DiskFile>, end: u64) -> Active {
+        Active { file, end, full: self.options.segment_bytes }
     }
 }
 
 impl Drop for SegmentJournal {
     fn drop(&mut self) {
         let appender = self.appender.get_mut();
-        if appender.failed.is_none()
-            && let Err(error) = appender.highwater.sync()
+        if appender.failed.is_some() {
+            return;
+        }
+        if let Some(last) = self.state.read().segments.last()
+            && appender.written > last.end
+            && let Err(error) = last.file.truncate(last.end)
         {
+            tracing::warn!(%error, "zeros stay at the end of the journal until it is opened");
+        }
+        if let Err(error) = appender.highwater.sync() {
             tracing::warn!(%error, "how far the journal is durable is noted, but not durably");
         }
     }
@@ -187,11 +211,13 @@ impl Drop for SegmentJournal {
 struct Active {
     file: Arc<dyn DiskFile>,
     end: u64,
+    /// No batch begins here or after it.
+    full: u64,
 }
 
 impl Appender {
-    fn new(highwater: Highwater) -> Appender {
-        Appender { highwater, buffer: Vec::new(), failed: None }
+    fn new(highwater: Highwater, written: u64) -> Appender {
+        Appender { highwater, buffer: Vec::new(), written, failed: None }
     }
 
     /// Writes a batch and makes it durable: one write, one `fdatasync`.
@@ -201,25 +227,59 @@ impl Appender {
         for (index, commit) in commits.iter().enumerate() {
             record::encode(&mut self.buffer, commit, batch_first, index + 1 == commits.len());
         }
-        let written = self.write_buffer(active).and_then(|()| self.sync(active));
+        let batch = self.buffer.len();
+        self.fill_ahead(active);
+        let written = self.write_buffer(active, batch).and_then(|()| self.sync(active));
+        if written.is_ok() {
+            self.written = self.written.max(active.end + self.buffer.len() as u64);
+        }
         if self.buffer.capacity() > KEPT_BUFFER_BYTES {
             self.buffer = Vec::new();
         }
         written
     }
 
-    fn write_buffer(&mut self, active: &Active) -> Result<(), AppendError> {
+    /// Puts zeros behind the batch when it goes past those that are written.
+    fn fill_ahead(&mut self, active: &Active) {
+        let end = active.end + self.buffer.len() as u64;
+        if end <= self.written || self.buffer.len() > AHEAD_OF_BYTES {
+            return;
+        }
+        let zeros = AHEAD_BYTES.min(active.full.saturating_sub(end));
+        let zeros = usize::try_from(zeros).expect("AHEAD_BYTES at most");
+        self.buffer.resize(self.buffer.len() + zeros, 0);
+    }
+
+    /// Writes the buffer, of which so many bytes are the batch and the others zeros.
+    fn write_buffer(&mut self, active: &Active, batch: usize) -> Result<(), AppendError> {
         match active.file.write_at(&self.buffer, active.end) {
             Ok(()) => Ok(()),
             Err(error) if is_full(&error) => {
-                // Back to the durable end, durably: nothing half-written may stay.
-                active.file.truncate(active.end).and_then(|()| active.file.sync_data()).map_err(
-                    |error| self.fail("cutting off a batch the full disk did not take", error),
-                )?;
-                Err(AppendError::Full)
+                self.cut(active, "cutting off a batch the full disk did not take")?;
+                self.written = active.end;
+                if self.buffer.len() == batch {
+                    return Err(AppendError::Full);
+                }
+                // There may be room for the batch alone.
+                self.buffer.truncate(batch);
+                self.write_buffer(active, batch)
             }
             Err(error) => Err(self.lose("writing a batch", error)),
         }
+    }
+
+    /// A segment to which nothing is added any more ends with its records.
+    fn close(&mut self, active: &Active) -> Result<(), AppendError> {
+        match self.written > active.end {
+            true => self.cut(active, "cutting off what was written ahead"),
+            false => Ok(()),
+        }
+    }
+
+    /// Back to the durable end, durably: nothing half-written may stay.
+    fn cut(&mut self, active: &Active, doing: &str) -> Result<(), AppendError> {
+        let cut = active.file.truncate(active.end).and_then(|()| active.file.sync_data());
+        cut.map_err(|error| self.fail(doing, error))
     }
 
     fn sync(&mut self, active: &Active) -> Result<(), AppendError> {

@@ -181,6 +181,8 @@ fn open_segment(
             bytes = walked.torn_bytes,
             "cutting off a write that was never finished, and so never acknowledged"
         );
+    }
+    if walked.torn_bytes + walked.spare_bytes > 0 {
         file.truncate(walked.end).map_err(OpenError::storage("cut", path))?;
     }
     if known.last {

@@ -34,7 +34,8 @@ use crate::{Chain, Commit, Erasure, Position, Stored};
 
 /// Bytes before `meta`.
 pub(super) const HEADER_BYTES: usize = 72;
-const FORMAT: u8 = 1;
+/// The first byte of a record. Not zero: zeros are what is written ahead of records.
+pub(super) const FORMAT: u8 = 1;
 const LAST_OF_BATCH: u8 = 1;
 const ERASED: u8 = 2;
 

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::record::{HEADER_BYTES, Header, Record};
+use super::record::{FORMAT, HEADER_BYTES, Header, Record};
 use crate::Position;
 use crate::disk::DiskFile;
 
@@ -43,7 +43,9 @@ impl<'a> Scanner<'a> {
         offset: u64,
         batch_first: Position,
     ) -> io::Result<bool> {
-        for candidate in offset + 1..self.end.saturating_sub(HEADER_BYTES as u64 - 1) {
+        let mut from = offset + 1;
+        while let Some(candidate) = self.first_byte_of(from, |byte| byte == FORMAT)? {
+            from = candidate + 1;
             let Ok(header) = self.header(candidate)? else { continue };
             let plausible = header.batch_first > batch_first
                 && header.position >= header.batch_first
@@ -53,6 +55,33 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether nothing but zeros stands from an offset on.
+    pub(super) fn is_zero_from(&mut self, offset: u64) -> io::Result<bool> {
+        Ok(self.first_byte_of(offset, |byte| byte != 0)?.is_none())
+    }
+
+    /// Where the first byte of a kind stands from an offset on.
+    fn first_byte_of(
+        &mut self,
+        mut offset: u64,
+        kind: impl Fn(u8) -> bool,
+    ) -> io::Result<Option<u64>> {
+        while offset < self.end {
+            let window_end = self.window_start + self.window.len() as u64;
+            let length = match offset >= self.window_start && offset < window_end {
+                true => window_end - offset,
+                false => (self.end - offset).min(WINDOW_BYTES as u64),
+            };
+            let length = usize::try_from(length).expect("a window is in memory");
+            let Some(bytes) = self.bytes(offset, length)? else { break };
+            if let Some(found) = bytes.iter().position(|byte| kind(*byte)) {
+                return Ok(Some(offset + found as u64));
+            }
+            offset += length as u64;
+        }
+        Ok(None)
     }
 
     fn header(&mut self, offset: u64) -> io::Result<Result<Header, &'static str>> {

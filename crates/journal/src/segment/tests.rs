@@ -1,6 +1,7 @@
 //! Tests of the segment engine: the suite of all engines, and everything a disk can do to its files.
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
 mod damage;
 mod erase;
 mod power;
@@ -44,6 +45,17 @@ fn open(dir: &Path) -> Result<SegmentJournal, OpenError> {
 fn segment_files(dir: &Path) -> Vec<PathBuf> {
     let segments = directory::segments(&RealDisk, dir).unwrap();
     segments.into_iter().map(|segment| segment.path).collect()
+}
+
+/// Where the records of a segment end that nothing is wrong with.
+fn end_of_records(file: &Path) -> u64 {
+    let file = fs::File::open(file).unwrap();
+    let mut scanner = scan::Scanner::new(&file, file.metadata().unwrap().len());
+    let mut end = 0;
+    while let Ok(record) = scanner.record(end).unwrap() {
+        end += record.bytes;
+    }
+    end
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,16 +138,18 @@ fn open_on(disk: &SimulatedDisk, segment_bytes: u64) -> Result<SegmentJournal, O
 async fn a_full_disk_costs_one_batch() {
     let disk = SimulatedDisk::new(Path::new("/disk"));
     let journal = open_on(&disk, SEGMENT_BYTES).unwrap();
-    let mut kept = append(&journal, vec![draft(1)]).await;
-    for room in (0..240).step_by(16) {
+    // So large that nothing is written ahead of it.
+    let large = || Draft { body: vec![7; AHEAD_OF_BYTES].into(), ..draft(1) };
+    let mut kept = append(&journal, vec![large()]).await;
+    for room in (0..2 * AHEAD_OF_BYTES as u64).step_by(AHEAD_OF_BYTES / 8) {
         let file = Path::new(DISK).join("00000000000000000001.log");
         let before = disk.read(&file).unwrap();
         disk.limit(Some(disk.used() + room));
-        let full = journal.append(journal.tail().0, vec![draft(5), draft(6)]).await;
+        let full = journal.append(journal.tail().0, vec![large(), large()]).await;
         assert!(matches!(full, Err(AppendError::Full)), "was {full:?}");
         assert_eq!(before, disk.read(&file).unwrap(), "nothing half-written stays");
         disk.limit(None);
-        kept.extend(append(&journal, vec![draft(4)]).await);
+        kept.extend(append(&journal, vec![large()]).await);
         assert_eq!(read_all(&journal).await, kept);
     }
     drop(journal);
@@ -181,7 +195,7 @@ async fn verify_and_dump_need_no_lock() {
     assert_eq!((report.last, report.chain), journal.tail());
     assert_eq!((report.first, report.commits), (Some(Position::new(1)), 60));
     let files = segment_files(dir);
-    let lengths = files.iter().map(|file| fs::metadata(file).unwrap().len());
+    let lengths = files.iter().map(|file| end_of_records(file));
     assert_eq!((report.segments, report.bytes), (files.len(), lengths.sum()));
     assert_eq!(report.torn, None);
 

@@ -38,6 +38,8 @@ pub(super) struct Walked {
     pub(super) end: u64,
     /// Bytes after that: a write that was never finished.
     pub(super) torn_bytes: u64,
+    /// Or zeros: nothing was written there.
+    pub(super) spare_bytes: u64,
     /// The visitor had enough.
     pub(super) stopped: bool,
 }
@@ -104,7 +106,7 @@ pub(super) fn walk(
     }
     let length = file.length().map_err(storage)?;
     let mut scanner = Scanner::new(file, length);
-    let mut walked = Walked { tip: start, end: 0, torn_bytes: 0, stopped: false };
+    let mut walked = Walked { tip: start, end: 0, torn_bytes: 0, spare_bytes: 0, stopped: false };
     let (mut offset, mut tip, mut batch) = (0, start, Vec::new());
     while offset < length {
         let batch_first = walked.tip.position.next();
@@ -152,7 +154,11 @@ pub(super) fn walk(
         let what = format!("the journal was durable up to position {} and ends", durable.position);
         return Err(damage(&segment.path, offset, tip.position.next(), what).into());
     }
-    walked.torn_bytes = length - walked.end;
+    let rest = length - walked.end;
+    match scanner.is_zero_from(walked.end).map_err(storage)? {
+        true => walked.spare_bytes = rest,
+        false => walked.torn_bytes = rest,
+    }
     Ok(walked)
 }
 

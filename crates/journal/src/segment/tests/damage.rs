@@ -31,7 +31,7 @@ impl Stored {
             let drafts = (start..start + size).map(draft).collect();
             stored.commits.extend(append(&journal, drafts).await);
             let file = segment_files(stored.dir.path()).pop().unwrap();
-            let end = fs::metadata(&file).unwrap().len();
+            let end = end_of_records(&file);
             stored.batches.push((journal.tail().0, file, end));
         }
         stored
@@ -294,8 +294,8 @@ async fn damage_under_a_running_journal_is_not_served() {
     append(&journal, (0..10).map(draft).collect()).await;
     let file = segment_files(dir.path()).pop().unwrap();
     let mut bytes = fs::read(&file).unwrap();
-    let end = bytes.len() - 1;
-    bytes[end] ^= 1;
+    let last = usize::try_from(end_of_records(&file)).unwrap() - 1;
+    bytes[last] ^= 1;
     fs::write(&file, bytes).unwrap();
     let limit = ReadLimit { commits: 100, bytes: usize::MAX };
     let read = journal.read(Position::ORIGIN, limit).await;
@@ -316,7 +316,7 @@ async fn damage_under_a_running_journal_is_in_no_run() {
     });
     let file = segment_files(dir.path()).pop().unwrap();
     let mut bytes = fs::read(&file).unwrap();
-    for offset in 0..bytes.len() {
+    for offset in 0..usize::try_from(end_of_records(&file)).unwrap() {
         bytes[offset] ^= 0x11;
         fs::write(&file, &bytes).unwrap();
         bytes[offset] ^= 0x11;

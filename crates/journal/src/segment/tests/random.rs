@@ -10,8 +10,9 @@ use super::*;
 enum Step {
     Append(Vec<Draft>),
     Reopen,
-    /// The machine stops while a batch is written: so much of it reaches the disk.
-    Tear(Vec<Draft>, prop::sample::Index),
+    /// The machine stops while a batch is written: so much of it reaches the disk, and so many zeros that
+    /// were written ahead are behind it.
+    Tear(Vec<Draft>, prop::sample::Index, u64),
 }
 
 fn drafts() -> impl Strategy<Value = Vec<Draft>> {
@@ -26,7 +27,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => drafts().prop_map(Step::Append),
         1 => Just(Step::Reopen),
-        2 => (drafts(), any::<prop::sample::Index>()).prop_map(|(drafts, cut)| Step::Tear(drafts, cut)),
+        2 => (drafts(), any::<prop::sample::Index>(), prop_oneof![Just(0), 1..600_u64])
+            .prop_map(|(drafts, cut, ahead)| Step::Tear(drafts, cut, ahead)),
     ]
 }
 
@@ -35,7 +37,7 @@ fn tear(
     segments: &Segments,
     journal: Arc<dyn Journal>,
     length: u64,
-    cut: prop::sample::Index,
+    (cut, ahead): (prop::sample::Index, u64),
     note: &[u8],
 ) {
     drop(journal);
@@ -43,7 +45,9 @@ fn tear(
     let file = segment_files(segments.dir.path()).pop().unwrap();
     let file = OpenOptions::new().write(true).open(file).unwrap();
     let written = file.metadata().unwrap().len() - length;
-    file.set_len(length + cut.index(usize::try_from(written).unwrap()) as u64).unwrap();
+    let torn = length + cut.index(usize::try_from(written).unwrap()) as u64;
+    file.set_len(torn).unwrap();
+    file.set_len(torn + ahead).unwrap();
 }
 
 async fn check(steps: Vec<Step>, segment_bytes: u64) {
@@ -57,13 +61,13 @@ async fn check(steps: Vec<Step>, segment_bytes: u64) {
                 drop(journal);
                 journal = segments.open().await;
             }
-            Step::Tear(drafts, cut) => {
+            Step::Tear(drafts, cut, ahead) => {
                 let files = segment_files(segments.dir.path());
-                let last = files.last().map_or(0, |file| fs::metadata(file).unwrap().len());
+                let last = files.last().map_or(0, |file| end_of_records(file));
                 let note = fs::read(segments.dir.path().join("highwater")).unwrap();
                 append(&*journal, drafts).await;
                 let rolled = segment_files(segments.dir.path()).len() > files.len();
-                tear(&segments, journal, if rolled { 0 } else { last }, cut, &note);
+                tear(&segments, journal, if rolled { 0 } else { last }, (cut, ahead), &note);
                 journal = segments.open().await;
             }
         }
