@@ -216,8 +216,12 @@ impl Machine for FeedMachine {
         self.commit(slot, &origin, answered, decided, room)
     }
 
+    fn seal(&mut self) {
+        self.staging.seal();
+    }
+
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
-        self.contents.settled();
+        self.contents.settled(last);
         self.staging.settle(last, chain).map_err(|error| view_fault(error, "write"))
     }
 
@@ -253,8 +257,7 @@ impl Machine for FeedMachine {
     }
 
     fn released(&mut self, last: Position) {
-        // What was settled is all there is: nothing is staged between `settle` and this.
-        match Lookup(&self.staging).place() {
+        match Lookup(self.staging.settled()).place() {
             Ok(Some(registry)) => {
                 self.following.send_if_modified(|following| {
                     let moved = following.is_none_or(|known| known.registry != registry);

@@ -199,9 +199,20 @@ struct KillingFile {
 }
 
 impl KillingFile {
+    /// Half of what is written, zeros behind it apart.
     fn half(&self, bytes: &[u8], offset: u64) {
+        let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         // The process dies right after; whether this was written makes no difference to it.
-        let _ = self.file.write_at(&bytes[..bytes.len() / 2], offset);
+        let _ = self.file.write_at(&bytes[..length / 2], offset);
+    }
+
+    /// Whether a record stands there, and not only zeros that were written ahead of records.
+    fn holds_a_record(&self, offset: u64) -> io::Result<bool> {
+        let mut first = [0];
+        match offset < self.file.length()? {
+            true => self.file.read_at(&mut first, offset).map(|()| first != [0]),
+            false => Ok(false),
+        }
     }
 }
 
@@ -223,7 +234,7 @@ impl DiskFile for KillingFile {
             (false, _) => Phase::Opening,
             (true, Kind::Erasing) => Phase::Erasing,
             // Over what is there: a commit being erased.
-            (true, Kind::Segment) if offset < self.file.length()? => Phase::Erasing,
+            (true, Kind::Segment) if self.holds_a_record(offset)? => Phase::Erasing,
             (true, Kind::Segment) if plan.rolling.swap(false, Ordering::SeqCst) => Phase::Rolling,
             (true, Kind::Segment) => Phase::Appending,
             (true, Kind::Highwater | Kind::Other) => return self.file.write_at(bytes, offset),

@@ -25,6 +25,10 @@ pub enum Trouble {
     FailAfter,
     /// Waits for [`Faulty::release`], then does its work.
     Stall,
+    /// Waits for [`Faulty::release`], then is [`Trouble::Full`].
+    StallAndFull,
+    /// Waits for [`Faulty::release`], then is [`Trouble::FailAfter`].
+    StallAndFail,
 }
 
 /// Passes everything on, but for the appends that were given trouble.
@@ -89,7 +93,10 @@ impl Faulty {
         }
         let trouble = plan.coming.pop_front();
         plan.fired.extend(trouble);
-        plan.failed = matches!(trouble, Some(Trouble::FailBefore | Trouble::FailAfter));
+        plan.failed = matches!(
+            trouble,
+            Some(Trouble::FailBefore | Trouble::FailAfter | Trouble::StallAndFail)
+        );
         Ok(trouble)
     }
 }
@@ -118,22 +125,23 @@ impl Journal for Faulty {
         drafts: Vec<Draft>,
     ) -> Result<Vec<Commit>, AppendError> {
         let trouble = self.next_trouble()?;
+        use Trouble::{FailAfter, FailBefore, Full, Stall, StallAndFail, StallAndFull};
+        if let Some(Stall | StallAndFull | StallAndFail) = trouble {
+            self.stalled.send_replace(true);
+            let mut stalled = self.stalled.subscribe();
+            stalled.wait_for(|stalled| !*stalled).await.expect("the sender is ours");
+        }
         match trouble {
-            Some(Trouble::Full) => return Err(AppendError::Full),
-            Some(Trouble::FailBefore) => {
+            Some(Full | StallAndFull) => return Err(AppendError::Full),
+            Some(FailBefore) => {
                 return Err(AppendError::Storage(io::Error::other("told to fail")));
             }
-            Some(Trouble::Stall) => {
-                self.stalled.send_replace(true);
-                let mut stalled = self.stalled.subscribe();
-                stalled.wait_for(|stalled| !*stalled).await.expect("the sender is ours");
-            }
-            Some(Trouble::FailAfter) | None => {}
+            Some(FailAfter | Stall | StallAndFail) | None => {}
         }
         let commits = self.inner.append(expected_tail, drafts).await?;
         self.plan.lock().appended.push(commits.len());
         match trouble {
-            Some(Trouble::FailAfter) => {
+            Some(FailAfter | StallAndFail) => {
                 Err(AppendError::OutcomeUnknown(io::Error::other("told to lose the reply")))
             }
             _ => Ok(commits),

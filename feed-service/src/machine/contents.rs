@@ -24,28 +24,34 @@ pub(crate) type ReadCommit = Box<dyn Fn(Position) -> Result<Commit, ReadError> +
 /// Where content is found.
 pub(super) struct Contents {
     read: ReadCommit,
-    /// Bodies of commits of the batch that tell content: they are not in the journal yet.
+    /// Bodies of staged commits that tell content: they are not in the journal yet.
     staged: BTreeMap<Position, Bytes>,
-    /// Commits of which a redaction in the batch, or settled since this was asked for, erases something.
-    due: Vec<Position>,
+    /// Redactions that are staged, or settled since this was asked for, each with a commit of which it
+    /// erases something.
+    due: Vec<(Position, Position)>,
+    /// Up to where commits are settled.
+    settled: Position,
     /// Whether everything that was ever redacted was looked at once.
     looked_back: bool,
 }
 
 impl Contents {
     pub(super) fn new(read: ReadCommit) -> Contents {
-        Contents { read, staged: BTreeMap::new(), due: Vec::new(), looked_back: false }
+        let (staged, due, settled) = (BTreeMap::new(), Vec::new(), Position::ORIGIN);
+        Contents { read, staged, due, settled, looked_back: false }
     }
 
-    /// The batch is in the journal.
-    pub(super) fn settled(&mut self) {
-        self.staged.clear();
+    /// Commits are in the journal, up to this one.
+    pub(super) fn settled(&mut self, last: Position) {
+        self.staged = self.staged.split_off(&last.next());
+        self.settled = last;
     }
 
-    /// The batch will never be.
+    /// What is staged will never be in the journal.
     pub(super) fn discarded(&mut self) {
         self.staged.clear();
-        self.due.clear();
+        let settled = self.settled;
+        self.due.retain(|(redaction, _)| *redaction <= settled);
     }
 
     fn event(&self, place: Place) -> Result<pb::Event, Fault> {
@@ -120,18 +126,23 @@ impl FeedMachine {
                 (event.kind == EventKind::StatementRedacted.to_pb(), &event.body)
             {
                 let places = self.told_at(&statement.name).map_err(view_failed)?;
-                let positions = places.into_iter().map(|place| Position::new(place.position));
-                self.contents.due.extend(positions);
+                let due = places.into_iter().map(|place| (position, Position::new(place.position)));
+                self.contents.due.extend(due);
             }
         }
         Ok(())
     }
 
-    /// Commits of which something is to be erased: at first of all that was ever redacted.
+    /// Commits of which settled redactions erase something: at first of all that was ever redacted. What is
+    /// staged may never be durable, and erases nothing yet.
     pub(super) fn due(&mut self) -> Result<Vec<Position>, ViewError> {
-        let mut due = std::mem::take(&mut self.contents.due);
+        let settled = self.contents.settled;
+        let all = self.contents.due.iter();
+        let mut due: Vec<Position> =
+            all.filter(|(redaction, _)| *redaction <= settled).map(|(_, commit)| *commit).collect();
+        self.contents.due.retain(|(redaction, _)| *redaction > settled);
         if !std::mem::replace(&mut self.contents.looked_back, true) {
-            let lookup = Lookup(&self.staging);
+            let lookup = Lookup(self.staging.settled());
             for statement in lookup.redacted()? {
                 let places = lookup.told_at(&statement)?.into_iter();
                 due.extend(places.map(|place| Position::new(place.position)));
@@ -156,7 +167,7 @@ impl FeedMachine {
 
     fn redacted_position(&self, name: &str) -> Result<u64, ViewError> {
         let id = StatementId::parse(name).map_err(ViewError::Value)?;
-        let statement = Lookup(&self.staging).statement_message(&id)?;
+        let statement = Lookup(self.staging.settled()).statement_message(&id)?;
         Ok(statement.map_or(0, |statement| statement.redacted_position))
     }
 }

@@ -204,6 +204,7 @@ impl Feed {
             self.commits.push(Commit { position, chain, recorded_at_micros, meta, body });
         }
         if let Some(last) = self.commits.last() {
+            self.machine.seal();
             self.machine.settle(last.position, last.chain).unwrap();
             self.erase();
             let last = self.commits.last().unwrap();
@@ -418,6 +419,7 @@ proptest! {
         rebuilt.commits.clone_from(&live.commits);
         rebuilt.room.clone_from(&live.room);
         if let Some(last) = live.commits.last() {
+            rebuilt.machine.seal();
             rebuilt.machine.settle(last.position, last.chain).unwrap();
         }
         prop_assert_eq!(rebuilt.keys(), live.keys());

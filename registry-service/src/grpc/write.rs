@@ -119,9 +119,8 @@ fn parse<R: WriteRequest>(mut request: R) -> Result<Request, Violations> {
     let mut violations = Violations::default();
     let request_id = request.take_request_id();
     let validate_only = request.take_validate_only();
-    let payload_hash = payload_hash(&request);
     let retry_key = optional(&request_id, "request_id", RequestId::parse, &mut violations)
-        .map(|request_id| RetryKey { request_id, payload_hash });
+        .map(|request_id| RetryKey { request_id, payload_hash: payload_hash(&request) });
     let command = request.command(&mut violations);
     violations.finish()?;
     let command = command.expect("a request without violations has a command");

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::conformance::{self, Engine, append, assert_continuous, draft, read_all};
 use crate::disk::{Cut, Disk as _, DiskFault, SimulatedDisk};
+use crate::limits::AHEAD_OF_BYTES;
 
 struct Segments {
     dir: TempDir,

@@ -3,6 +3,7 @@
 
 mod counters;
 mod failures;
+mod overlapping;
 mod replaying;
 mod visible;
 

@@ -1,7 +1,7 @@
 //! Zeros ahead of the records: bounded, never taken for something written, and gone with what they are for.
 
 use super::*;
-use crate::limits::{AHEAD_BYTES, AHEAD_OF_BYTES};
+use crate::limits::AHEAD_BYTES;
 
 fn length(file: &Path) -> u64 {
     fs::metadata(file).unwrap().len()
