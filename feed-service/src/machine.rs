@@ -216,12 +216,8 @@ impl Machine for FeedMachine {
         self.commit(slot, &origin, answered, decided, room)
     }
 
-    fn seal(&mut self) {
-        self.staging.seal();
-    }
-
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
-        self.contents.settled(last);
+        self.contents.settled();
         self.staging.settle(last, chain).map_err(|error| view_fault(error, "write"))
     }
 
@@ -257,7 +253,8 @@ impl Machine for FeedMachine {
     }
 
     fn released(&mut self, last: Position) {
-        match Lookup(self.staging.settled()).place() {
+        // What was settled is all there is: nothing is staged between `settle` and this.
+        match Lookup(&self.staging).place() {
             Ok(Some(registry)) => {
                 self.following.send_if_modified(|following| {
                     let moved = following.is_none_or(|known| known.registry != registry);

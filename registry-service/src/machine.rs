@@ -240,10 +240,6 @@ impl Machine for RegistryMachine {
         }
     }
 
-    fn seal(&mut self) {
-        self.staging.seal();
-    }
-
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
         self.staging.settle(last, chain).map_err(|error| fault("the view was not written", error))
     }

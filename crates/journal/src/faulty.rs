@@ -25,10 +25,6 @@ pub enum Trouble {
     FailAfter,
     /// Waits for [`Faulty::release`], then does its work.
     Stall,
-    /// Waits for [`Faulty::release`], then is [`Trouble::Full`].
-    StallAndFull,
-    /// Waits for [`Faulty::release`], then is [`Trouble::FailAfter`].
-    StallAndFail,
 }
 
 /// Passes everything on, but for the appends that were given trouble.
@@ -93,10 +89,7 @@ impl Faulty {
         }
         let trouble = plan.coming.pop_front();
         plan.fired.extend(trouble);
-        plan.failed = matches!(
-            trouble,
-            Some(Trouble::FailBefore | Trouble::FailAfter | Trouble::StallAndFail)
-        );
+        plan.failed = matches!(trouble, Some(Trouble::FailBefore | Trouble::FailAfter));
         Ok(trouble)
     }
 }
@@ -125,23 +118,22 @@ impl Journal for Faulty {
         drafts: Vec<Draft>,
     ) -> Result<Vec<Commit>, AppendError> {
         let trouble = self.next_trouble()?;
-        use Trouble::{FailAfter, FailBefore, Full, Stall, StallAndFail, StallAndFull};
-        if let Some(Stall | StallAndFull | StallAndFail) = trouble {
-            self.stalled.send_replace(true);
-            let mut stalled = self.stalled.subscribe();
-            stalled.wait_for(|stalled| !*stalled).await.expect("the sender is ours");
-        }
         match trouble {
-            Some(Full | StallAndFull) => return Err(AppendError::Full),
-            Some(FailBefore) => {
+            Some(Trouble::Full) => return Err(AppendError::Full),
+            Some(Trouble::FailBefore) => {
                 return Err(AppendError::Storage(io::Error::other("told to fail")));
             }
-            Some(FailAfter | Stall | StallAndFail) | None => {}
+            Some(Trouble::Stall) => {
+                self.stalled.send_replace(true);
+                let mut stalled = self.stalled.subscribe();
+                stalled.wait_for(|stalled| !*stalled).await.expect("the sender is ours");
+            }
+            Some(Trouble::FailAfter) | None => {}
         }
         let commits = self.inner.append(expected_tail, drafts).await?;
         self.plan.lock().appended.push(commits.len());
         match trouble {
-            Some(FailAfter | StallAndFail) => {
+            Some(Trouble::FailAfter) => {
                 Err(AppendError::OutcomeUnknown(io::Error::other("told to lose the reply")))
             }
             _ => Ok(commits),

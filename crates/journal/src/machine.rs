@@ -6,15 +6,8 @@ use crate::{Chain, Commit, Draft, Erasure, Position};
 
 /// A deterministic state machine over commits, with the view it keeps.
 ///
-/// All calls come from one thread. `decide` looks at the view and at everything that is staged: what stands
-/// in batches that are on their way to the journal, and what was staged since. Nothing staged is visible to
-/// readers before its batch is settled.
-///
-/// ```text
-///  decide … decide │ seal │ decide … decide │ seal │ decide
-///      batch 1              batch 2               the open batch
-///      settle, when it is durable
-/// ```
+/// All calls come from one thread. `decide` may look at the view and at what it has staged since the
+/// last `settle` or `discard`; nothing staged is visible to readers before `settle`.
 pub trait Machine: Send + 'static {
     /// What it is asked to do.
     type Command: Send + 'static;
@@ -33,14 +26,11 @@ pub trait Machine: Send + 'static {
         command: Self::Command,
     ) -> Result<Decision<Self::Answer>, Refused<Self::Refusal>>;
 
-    /// What was staged since the last `seal` is a batch, on its way to the journal.
-    fn seal(&mut self);
-
-    /// The oldest batch that was sealed and not settled is durable in the journal, up to `last`: writes it
-    /// to the view, with the position and the chain value, at once.
+    /// What was staged is durable in the journal up to `last`: writes it to the view, with the
+    /// position and the chain value, in one batch.
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault>;
 
-    /// What is staged will never be written, in whichever batch it stands: forgets it.
+    /// What was staged was not written: forgets it.
     fn discard(&mut self);
 
     /// Position and chain value of the view; [`Position::ORIGIN`] when it is empty.
@@ -49,12 +39,11 @@ pub trait Machine: Send + 'static {
     /// Empties the view: it does not belong to this history and is about to be rebuilt.
     fn reset(&mut self) -> Result<(), Fault>;
 
-    /// Stages the effect of a commit read back from the journal; `seal` and `settle` follow now and then.
+    /// Stages the effect of a commit read back from the journal; `settle` follows now and then.
     fn replay(&mut self, commit: &Commit) -> Result<(), Fault>;
 
     /// Commits of which something is to be erased, in ascending order. Asked once after replay, for all
-    /// that was ever to be erased, and then after each `settle`, for what that settled: not for what is
-    /// staged still, which may never be durable.
+    /// that was ever to be erased, and then after each `settle`, for what that settled.
     fn to_erase(&mut self) -> Result<Vec<Position>, Fault> {
         Ok(Vec::new())
     }
@@ -65,8 +54,8 @@ pub trait Machine: Send + 'static {
         Ok(None)
     }
 
-    /// Everything up to `last` is now visible to readers, and nothing that is staged. Called after
-    /// `settle`, before answers go out, and once when replay is done.
+    /// Everything up to `last` is now visible to readers. Called after `settle`, before answers go out,
+    /// and once when replay is done.
     fn released(&mut self, last: Position) {
         let _ = last;
     }

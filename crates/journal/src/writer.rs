@@ -1,11 +1,10 @@
 //! The one loop: drain, decide, append, settle, release, answer.
 //!
-//! One OS thread owns the machine, and is the only one that has batches appended. A caller hands in a
-//! command and waits; one that goes away loses the answer and nothing else. Whatever was decided on state
-//! that is not yet durable (an answer or a refusal after a commit of the same batch, or of the one under
-//! way) is told only once that state is durable, and shares its fate when it never becomes so.
+//! One OS thread owns the machine and is the only one that appends. A caller hands in a command and
+//! waits; one that goes away loses the answer and nothing else. Whatever was decided on state that is
+//! not yet durable (an answer or a refusal after a commit of the same batch) is told only once that
+//! state is durable, and shares its fate when it never becomes so.
 
-mod append;
 mod batch;
 mod erase;
 mod replay;
@@ -27,7 +26,6 @@ use crate::limits::{BATCH_BYTES, BATCH_COMMANDS, COMMIT_BYTES, QUEUE, RING_BYTES
 use crate::reader::{OpenJournal, Released};
 use crate::ring::Ring;
 use crate::{Fault, Framing, Journal, Machine, Position, Reader, as_stored};
-use batch::Batch;
 use run::Run;
 
 /// Tells the time: microseconds since 1970-01-01 UTC. It may jump, back too.
@@ -194,8 +192,6 @@ impl<M: Machine> Writer<M> {
             ring,
             open,
             stopping: stopping.clone(),
-            open_batch: Batch::new(tail),
-            under_way: None,
         };
         let thread = thread::Builder::new()
             .name("journal-writer".to_owned())

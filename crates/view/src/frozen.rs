@@ -154,7 +154,6 @@ mod tests {
 
     fn settle(staging: &mut Staging, position: u64) {
         staging.keep();
-        staging.seal();
         staging.settle(Position::new(position), Chain::from_bytes([2; 32])).unwrap();
     }
 

@@ -1,9 +1,7 @@
-//! What the writer decides against: the view, what batches have staged that are on their way to the
-//! journal, and what the open batch and the command at hand have.
+//! What the writer decides against: the view, and what its batch and the command at hand have staged.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::iter;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -21,11 +19,7 @@ const AT_HAND_BYTES: usize = 8 * 1024 * 1024;
 /// A view with changes that are not durable yet. Nobody else writes the view.
 pub struct Staging {
     view: Arc<View>,
-    /// On their way to the journal, the oldest first.
-    sealed: VecDeque<Changes>,
     batch: Changes,
-    /// Empty, with the room of one that was settled.
-    spare: Changes,
     /// What was read of the view: commands of a batch ask for the same keys again and again.
     at_hand: RefCell<Changes>,
 }
@@ -33,13 +27,7 @@ pub struct Staging {
 impl Staging {
     /// Nothing staged.
     pub fn new(view: Arc<View>) -> Staging {
-        let (sealed, batch, spare) = Default::default();
-        Staging { view, sealed, batch, spare, at_hand: RefCell::default() }
-    }
-
-    /// What was settled, without anything that is staged.
-    pub fn settled(&self) -> &View {
-        &self.view
+        Staging { view, batch: Changes::default(), at_hand: RefCell::default() }
     }
 
     /// Stages a value.
@@ -67,33 +55,22 @@ impl Staging {
         self.batch.undo();
     }
 
-    /// What was staged since the last `seal` is a batch, on its way to the journal.
-    pub fn seal(&mut self) {
-        debug_assert!(self.batch.is_kept(), "a command was neither kept nor undone");
-        let empty = std::mem::take(&mut self.spare);
-        self.sealed.push_back(std::mem::replace(&mut self.batch, empty));
-    }
-
-    /// Forgets all batches: they were not written.
+    /// Forgets the whole batch: it was not written.
     pub fn discard(&mut self) {
-        self.sealed.clear();
         self.batch.clear();
     }
 
-    /// Writes the oldest batch, which is durable in the journal up to `position`, to the view.
+    /// Writes the batch, which is durable in the journal up to `position`, to the view.
     pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
-        let Some(mut batch) = self.sealed.pop_front() else {
-            return Err(ViewError::Damaged("no batch is on its way".to_owned()));
-        };
+        debug_assert!(self.batch.is_kept(), "a command was neither kept nor undone");
         let at_hand = self.at_hand.get_mut();
-        for (key, hash, change) in batch.iter() {
+        for (key, hash, change) in self.batch.iter() {
             if at_hand.get(key, hash).is_some() {
                 at_hand.set(key, hash, change);
             }
         }
-        self.view.settle(&batch, position, chain)?;
-        batch.clear();
-        self.spare = batch;
+        self.view.settle(&self.batch, position, chain)?;
+        self.batch.clear();
         Ok(())
     }
 
@@ -107,10 +84,6 @@ impl Staging {
         self.discard();
         self.at_hand.get_mut().clear();
         self.view.reset()
-    }
-
-    fn youngest_first(&self) -> impl DoubleEndedIterator<Item = &Changes> {
-        iter::once(&self.batch).chain(self.sealed.iter().rev())
     }
 
     fn stored(&self, key: &[u8], hash: Hash) -> Result<Option<Vec<u8>>, ViewError> {
@@ -130,7 +103,7 @@ impl Staging {
 impl Keys for Staging {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let hash = Hash::of(key);
-        match self.youngest_first().find_map(|changes| changes.get(key, hash)) {
+        match self.batch.get(key, hash) {
             Some(staged) => Ok(staged.map(<[u8]>::to_vec)),
             None => self.stored(key, hash),
         }
@@ -142,14 +115,12 @@ impl Keys for Staging {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, ViewError> {
-        let from = store::first(prefix, after);
+        let (changes, from) = (&self.batch, store::first(prefix, after));
         let mut staged = BTreeMap::new();
-        for changes in self.youngest_first().rev() {
-            for order in changes.in_two_orders() {
-                let places = changes.between(&order, from, Bound::Unbounded);
-                let found = order[places].iter().map(|it| (changes.key(*it), changes.value(*it)));
-                staged.extend(found.take_while(|(key, _)| key.starts_with(prefix)));
-            }
+        for order in changes.in_two_orders() {
+            let places = changes.between(&order, from, Bound::Unbounded);
+            let found = order[places].iter().map(|it| (changes.key(*it), changes.value(*it)));
+            staged.extend(found.take_while(|(key, _)| key.starts_with(prefix)));
         }
         merged(self.view.as_ref(), &staged, prefix, after, limit)
     }
@@ -199,7 +170,6 @@ mod tests {
         Delete(u8),
         Keep,
         Undo,
-        Seal,
         Settle,
         Discard,
         Scan { after: Option<u8>, limit: usize },
@@ -211,7 +181,6 @@ mod tests {
             2 => (0..12u8).prop_map(Step::Delete),
             2 => Just(Step::Keep),
             1 => Just(Step::Undo),
-            2 => Just(Step::Seal),
             2 => Just(Step::Settle),
             1 => Just(Step::Discard),
             3 => (proptest::option::of(0..12u8), 0..8usize)
@@ -226,7 +195,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Staging, keeping, undoing, sealing and settling in any order reads like plain maps.
+        /// Staging, keeping, undoing and settling in any order reads like three plain maps.
         #[test]
         fn reads_like_maps(steps in prop::collection::vec(step(), 1..60)) {
             let directory = tempfile::tempdir().unwrap();
@@ -235,7 +204,6 @@ mod tests {
             let view = Arc::new(view);
             let mut staging = Staging::new(Arc::clone(&view));
             let mut settled: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-            let mut sealed = VecDeque::new();
             let mut kept = settled.clone();
             let mut now = settled.clone();
             let mut position = Position::ORIGIN;
@@ -257,22 +225,16 @@ mod tests {
                         staging.undo();
                         now = kept.clone();
                     }
-                    Step::Seal => {
-                        staging.keep();
-                        staging.seal();
-                        kept = now.clone();
-                        sealed.push_back(now.clone());
-                    }
                     Step::Settle => {
-                        let Some(oldest) = sealed.pop_front() else { continue };
+                        staging.keep();
                         position = position.next();
                         staging.settle(position, Chain::from_bytes([2; 32])).unwrap();
-                        settled = oldest;
+                        settled = now.clone();
+                        kept = now.clone();
                         prop_assert_eq!(staging.applied().unwrap().0, position);
                     }
                     Step::Discard => {
                         staging.discard();
-                        sealed.clear();
                         now = settled.clone();
                         kept = settled.clone();
                     }
@@ -291,10 +253,6 @@ mod tests {
                 for number in 0..12 {
                     let found = staging.get(&key(number)).unwrap();
                     prop_assert_eq!(found.as_ref(), now.get(&key(number)));
-                }
-                for number in 0..12 {
-                    let found = staging.settled().get(&key(number)).unwrap();
-                    prop_assert_eq!(found.as_ref(), settled.get(&key(number)));
                 }
                 let visible = view.read(|keys| keys.scan(b"k", None, 100)).unwrap();
                 let expected: Vec<_> = settled.clone().into_iter().collect();

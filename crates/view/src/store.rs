@@ -510,7 +510,6 @@ mod tests {
         let stand = (Position::new(3), Chain::from_bytes([9; 32]));
         staging.put(b"a/1".to_vec(), b"one".to_vec());
         staging.keep();
-        staging.seal();
         staging.settle(stand.0, stand.1).unwrap();
         stand
     }
@@ -536,7 +535,6 @@ mod tests {
         }
         staging.put(vec![0xff, 0xff], b"v".to_vec());
         staging.keep();
-        staging.seal();
         staging.settle(Position::new(1), Chain::from_bytes([9; 32])).unwrap();
         let scan = |prefix: &[u8], before: Option<&[u8]>, limit| -> Vec<Vec<u8>> {
             let found = view.read(|keys| keys.scan_back(prefix, before, limit)).unwrap();

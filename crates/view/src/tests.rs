@@ -145,7 +145,6 @@ proptest! {
                     }
                     staging.keep();
                     let position = history.len() as u64;
-                    staging.seal();
                     staging.settle(Position::new(position), chain(position)).unwrap();
                     for number in 0..20 {
                         let key = format!("a/{number}/3").into_bytes();
@@ -199,7 +198,6 @@ fn damage_is_noticed() {
         expected.insert(key, value);
     }
     staging.keep();
-    staging.seal();
     staging.settle(Position::new(1), chain(1)).unwrap();
     drop((view, staging));
     // Opened once more, sled has noted where its pages are.
@@ -256,7 +254,6 @@ fn reads_and_merges_go_on_at_once() {
             staging.put(format!("n/{number:02}").into_bytes(), vec![written[number]]);
             staging.put(format!("m/{position}").into_bytes(), vec![0; 50]);
             staging.keep();
-            staging.seal();
             staging.settle(Position::new(position), chain(position)).unwrap();
         }
     });

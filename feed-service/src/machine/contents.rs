@@ -24,34 +24,28 @@ pub(crate) type ReadCommit = Box<dyn Fn(Position) -> Result<Commit, ReadError> +
 /// Where content is found.
 pub(super) struct Contents {
     read: ReadCommit,
-    /// Bodies of staged commits that tell content: they are not in the journal yet.
+    /// Bodies of commits of the batch that tell content: they are not in the journal yet.
     staged: BTreeMap<Position, Bytes>,
-    /// Redactions that are staged, or settled since this was asked for, each with a commit of which it
-    /// erases something.
-    due: Vec<(Position, Position)>,
-    /// Up to where commits are settled.
-    settled: Position,
+    /// Commits of which a redaction in the batch, or settled since this was asked for, erases something.
+    due: Vec<Position>,
     /// Whether everything that was ever redacted was looked at once.
     looked_back: bool,
 }
 
 impl Contents {
     pub(super) fn new(read: ReadCommit) -> Contents {
-        let (staged, due, settled) = (BTreeMap::new(), Vec::new(), Position::ORIGIN);
-        Contents { read, staged, due, settled, looked_back: false }
+        Contents { read, staged: BTreeMap::new(), due: Vec::new(), looked_back: false }
     }
 
-    /// Commits are in the journal, up to this one.
-    pub(super) fn settled(&mut self, last: Position) {
-        self.staged = self.staged.split_off(&last.next());
-        self.settled = last;
+    /// The batch is in the journal.
+    pub(super) fn settled(&mut self) {
+        self.staged.clear();
     }
 
-    /// What is staged will never be in the journal.
+    /// The batch will never be.
     pub(super) fn discarded(&mut self) {
         self.staged.clear();
-        let settled = self.settled;
-        self.due.retain(|(redaction, _)| *redaction <= settled);
+        self.due.clear();
     }
 
     fn event(&self, place: Place) -> Result<pb::Event, Fault> {
@@ -126,23 +120,18 @@ impl FeedMachine {
                 (event.kind == EventKind::StatementRedacted.to_pb(), &event.body)
             {
                 let places = self.told_at(&statement.name).map_err(view_failed)?;
-                let due = places.into_iter().map(|place| (position, Position::new(place.position)));
-                self.contents.due.extend(due);
+                let positions = places.into_iter().map(|place| Position::new(place.position));
+                self.contents.due.extend(positions);
             }
         }
         Ok(())
     }
 
-    /// Commits of which settled redactions erase something: at first of all that was ever redacted. What is
-    /// staged may never be durable, and erases nothing yet.
+    /// Commits of which something is to be erased: at first of all that was ever redacted.
     pub(super) fn due(&mut self) -> Result<Vec<Position>, ViewError> {
-        let settled = self.contents.settled;
-        let all = self.contents.due.iter();
-        let mut due: Vec<Position> =
-            all.filter(|(redaction, _)| *redaction <= settled).map(|(_, commit)| *commit).collect();
-        self.contents.due.retain(|(redaction, _)| *redaction > settled);
+        let mut due = std::mem::take(&mut self.contents.due);
         if !std::mem::replace(&mut self.contents.looked_back, true) {
-            let lookup = Lookup(self.staging.settled());
+            let lookup = Lookup(&self.staging);
             for statement in lookup.redacted()? {
                 let places = lookup.told_at(&statement)?.into_iter();
                 due.extend(places.map(|place| Position::new(place.position)));
@@ -167,7 +156,7 @@ impl FeedMachine {
 
     fn redacted_position(&self, name: &str) -> Result<u64, ViewError> {
         let id = StatementId::parse(name).map_err(ViewError::Value)?;
-        let statement = Lookup(self.staging.settled()).statement_message(&id)?;
+        let statement = Lookup(&self.staging).statement_message(&id)?;
         Ok(statement.map_or(0, |statement| statement.redacted_position))
     }
 }

@@ -18,76 +18,23 @@ use crate::domain::{Joining, RegistryChange, RegistryCommit, RegistryResource, S
 /// One thing to ask, on few names, so that much of it meets.
 #[derive(Clone, Debug)]
 enum Ask {
-    Network {
-        id: u8,
-        state: i32,
-        into: u8,
-    },
-    Member {
-        id: u8,
-        retired: bool,
-    },
-    Membership {
-        network: u8,
-        member: u8,
-        state: i32,
-    },
-    Publish {
-        id: u8,
-        issuer: u8,
-        members: Vec<u8>,
-        request: u8,
-        campaign: u8,
-        threshold: i64,
-    },
-    Sign {
-        id: u8,
-        member: u8,
-    },
-    Correct {
-        id: u8,
-        new: u8,
-    },
-    Retract {
-        id: u8,
-    },
-    Redact {
-        id: u8,
-    },
-    Launch {
-        id: u8,
-        leads: Vec<u8>,
-        members: Vec<u8>,
-    },
-    Join {
-        id: u8,
-        member: u8,
-    },
-    Leave {
-        id: u8,
-        member: u8,
-    },
-    End {
-        id: u8,
-    },
-    Leads {
-        id: u8,
-        leads: Vec<u8>,
-    },
-    Evaluate {
-        id: u8,
-    },
-    Attach {
-        id: u8,
-        statement: u8,
-    },
-    HandOver {
-        id: u8,
-        network: u8,
-    },
+    Network { id: u8, state: i32, into: u8 },
+    Member { id: u8, retired: bool },
+    Membership { network: u8, member: u8, state: i32 },
+    Publish { id: u8, issuer: u8, members: Vec<u8>, request: u8, campaign: u8, threshold: i64 },
+    Sign { id: u8, member: u8 },
+    Correct { id: u8, new: u8 },
+    Retract { id: u8 },
+    Redact { id: u8 },
+    Launch { id: u8, leads: Vec<u8>, members: Vec<u8> },
+    Join { id: u8, member: u8 },
+    Leave { id: u8, member: u8 },
+    End { id: u8 },
+    Leads { id: u8, leads: Vec<u8> },
+    Evaluate { id: u8 },
+    Attach { id: u8, statement: u8 },
+    HandOver { id: u8, network: u8 },
     Close,
-    /// The batch is on its way to the journal, and what comes is decided meanwhile.
-    Seal,
     Settle,
     Discard,
 }
@@ -119,7 +66,6 @@ fn ask() -> impl Strategy<Value = Ask> {
         3 => (few(), few()).prop_map(|(id, statement)| Ask::Attach { id, statement }),
         2 => (few(), few()).prop_map(|(id, network)| Ask::HandOver { id, network }),
         1 => Just(Ask::Close),
-        3 => Just(Ask::Seal),
         3 => Just(Ask::Settle),
         1 => Just(Ask::Discard),
     ]
@@ -153,11 +99,8 @@ pub(super) struct Feed {
     journal: Arc<Mutex<Vec<Commit>>>,
     /// Bytes each commit had at first.
     room: Vec<usize>,
-    /// On its way to the journal.
-    sealed: Vec<Draft>,
     pub(super) batch: Vec<Draft>,
     registry: u64,
-    followed_in_sealed: u64,
     followed_in_batch: u64,
     _directory: tempfile::TempDir,
 }
@@ -185,10 +128,8 @@ impl Feed {
             journal,
             room: Vec::new(),
             commits: Vec::new(),
-            sealed: Vec::new(),
             batch: Vec::new(),
             registry: 0,
-            followed_in_sealed: 0,
             followed_in_batch: 0,
             _directory: directory,
         }
@@ -213,7 +154,7 @@ impl Feed {
         request_id: Option<RequestId>,
         command: Command,
     ) -> Result<(), Refused<Rejection>> {
-        let place = self.commits.len() + self.sealed.len() + self.batch.len() + 1;
+        let place = self.commits.len() + self.batch.len() + 1;
         let slot = Slot { position: Position::new(place as u64), recorded_at_micros: place as i64 };
         let payload_hash = [1; 32];
         let principal = "anonymous".to_owned();
@@ -232,8 +173,7 @@ impl Feed {
     /// The next commit of the registry.
     pub(super) fn follow_all(&mut self, changes: Vec<RegistryChange>) {
         self.followed_in_batch += 1;
-        let position = self.registry + self.followed_in_sealed + self.followed_in_batch;
-        let position = Position::new(position);
+        let position = Position::new(self.registry + self.followed_in_batch);
         let commit = RegistryCommit {
             place: Followed {
                 position,
@@ -254,27 +194,8 @@ impl Feed {
         );
     }
 
-    /// Everything that was decided is settled.
     pub(super) fn settle(&mut self) {
-        self.settle_sealed();
-        self.seal();
-        self.settle_sealed();
-    }
-
-    fn seal(&mut self) {
-        if self.sealed.is_empty() && !self.batch.is_empty() {
-            self.machine.seal();
-            self.sealed = std::mem::take(&mut self.batch);
-            self.followed_in_sealed = std::mem::take(&mut self.followed_in_batch);
-        }
-    }
-
-    /// What is on its way is settled; what was decided meanwhile is staged still.
-    fn settle_sealed(&mut self) {
-        if self.sealed.is_empty() {
-            return;
-        }
-        for draft in std::mem::take(&mut self.sealed) {
+        for draft in std::mem::take(&mut self.batch) {
             let position = Position::new(self.commits.len() as u64 + 1);
             let last = self.commits.last().map(|commit| commit.chain);
             let chain = last.unwrap_or(Chain::origin(IDENTITY)).extended(position, &draft);
@@ -282,15 +203,14 @@ impl Feed {
             let Draft { recorded_at_micros, meta, body } = draft;
             self.commits.push(Commit { position, chain, recorded_at_micros, meta, body });
         }
-        let last = self.commits.last().unwrap();
-        let (position, chain) = (last.position, last.chain);
-        self.machine.settle(position, chain).unwrap();
-        self.erase();
-        self.machine.released(position);
+        if let Some(last) = self.commits.last() {
+            self.machine.settle(last.position, last.chain).unwrap();
+            self.erase();
+            let last = self.commits.last().unwrap();
+            self.machine.released(last.position);
+        }
         self.journal.lock().clone_from(&self.commits);
-        self.registry += std::mem::take(&mut self.followed_in_sealed);
-        let place = self.machine.following.borrow().map(|following| following.registry.position);
-        assert_eq!(place.map_or(0, Position::get), self.registry, "told before it is durable");
+        self.registry += std::mem::take(&mut self.followed_in_batch);
     }
 
     /// Every event about a statement tells its content, unless it is redacted: then none does. The view
@@ -464,15 +384,11 @@ impl Feed {
                 self.submit(None, command);
             }
             Ask::Close => self.submit(None, Command::CloseCampaigns),
-            Ask::Seal => self.seal(),
-            Ask::Settle => {
-                self.settle_sealed();
-                self.assert_content_is_where_it_belongs();
-            }
+            Ask::Settle => self.settle(),
             Ask::Discard => {
                 self.machine.discard();
-                (self.sealed, self.batch) = Default::default();
-                (self.followed_in_sealed, self.followed_in_batch) = (0, 0);
+                self.batch.clear();
+                self.followed_in_batch = 0;
             }
         }
     }
@@ -502,7 +418,6 @@ proptest! {
         rebuilt.commits.clone_from(&live.commits);
         rebuilt.room.clone_from(&live.room);
         if let Some(last) = live.commits.last() {
-            rebuilt.machine.seal();
             rebuilt.machine.settle(last.position, last.chain).unwrap();
         }
         prop_assert_eq!(rebuilt.keys(), live.keys());

@@ -95,12 +95,10 @@ fn folded(
         staging.keep();
         last = Position::new(position);
         if position % 7 == 0 {
-            staging.seal();
             staging.settle(last, Chain::from_bytes([2; 32])).unwrap();
         }
         all.extend(events);
     }
-    staging.seal();
     staging.settle(last, Chain::from_bytes([2; 32])).unwrap();
     (view, all)
 }

@@ -226,7 +226,6 @@ impl Live {
 
     fn settle(&mut self) {
         let last = Position::new(self.commits.len() as u64);
-        self.machine.seal();
         self.machine.settle(last, self.chain).unwrap();
     }
 

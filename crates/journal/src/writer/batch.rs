@@ -1,6 +1,6 @@
 //! The commands of one batch and what each of them is told in the end.
 
-use super::{Asker, Outcome, SubmitError, WriterOptions, too_large};
+use super::{Asker, Outcome, SubmitError, too_large};
 use crate::{Decision, Draft, Fault, Machine, Position, Refused};
 
 /// Drafts to be appended together, and the askers who wait for that.
@@ -32,19 +32,19 @@ impl<M: Machine> Batch<M> {
         self.tail
     }
 
-    /// The tail once its drafts are appended.
-    pub(super) fn next_tail(&self) -> Position {
-        self.tail.plus(self.drafts.len() as u64)
+    /// Where the next commit would stand.
+    pub(super) fn next_position(&self) -> Position {
+        self.tail.plus(self.drafts.len() as u64 + 1)
     }
 
-    /// Commits to be made.
-    pub(super) fn drafts(&self) -> usize {
-        self.drafts.len()
+    /// Commands decided.
+    pub(super) fn commands(&self) -> usize {
+        self.commands
     }
 
-    /// Whether it takes another command.
-    pub(super) fn has_room(&self, options: &WriterOptions) -> bool {
-        !self.spoilt && self.commands < options.batch_commands && self.bytes < options.batch_bytes
+    /// Bytes of the drafts.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether the machine staged a commit that cannot be written.
@@ -52,13 +52,11 @@ impl<M: Machine> Batch<M> {
         self.spoilt
     }
 
-    /// Takes what the machine decided, on state that is durable but for this batch, or not (`settled`); a
-    /// fault is passed on after its asker was told.
+    /// Takes what the machine decided; a fault is passed on after its asker was told.
     pub(super) fn take(
         &mut self,
         decided: Result<Decision<M::Answer>, Refused<M::Refusal>>,
         asker: Asker<M>,
-        settled: bool,
     ) -> Result<(), Fault> {
         self.commands += 1;
         let outcome = match decided {
@@ -91,7 +89,7 @@ impl<M: Machine> Batch<M> {
             }
         };
         // Decided on durable state alone: nothing to wait for.
-        if settled && self.drafts.is_empty() {
+        if self.drafts.is_empty() {
             let _ = asker.send(outcome);
             return Ok(());
         }

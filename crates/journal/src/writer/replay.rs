@@ -26,7 +26,6 @@ impl<M: Machine> Run<M> {
             for commit in &commits {
                 self.machine.replay(commit)?;
             }
-            self.machine.seal();
             self.machine.settle(last.position, last.chain)?;
             applied = last.position;
         }

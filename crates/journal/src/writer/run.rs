@@ -1,13 +1,4 @@
 //! The writer's thread from replay to its end.
-//!
-//! ```text
-//!  decide 1 │ decide 2 ………… │ settle 1, answer 1 │ decide 3 …… │ settle 2, answer 2
-//!           │ append 1 …………………│ append 2 …………………………………………………………│ append 3
-//! ```
-//!
-//! While a batch is appended the next one is decided, on what that one stages: they share their fate
-//! (`append.rs`). A batch of few commands is appended on the writer's own thread: there are so few callers
-//! that handing it over takes longer than what could be decided meanwhile.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,12 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::append::{Appended, UnderWay, joined};
 use super::batch::Batch;
-use super::{Asker, Message, SubmitError, WriterOptions, WriterState};
+use super::{Message, SubmitError, WriterOptions, WriterState};
 use crate::reader::{OpenJournal, Released};
 use crate::ring::Ring;
-use crate::{Fault, Journal, Machine, Slot};
+use crate::{AppendError, Commit, Fault, Journal, Machine, Slot};
 
 /// Everything the thread owns.
 pub(super) struct Run<M: Machine> {
@@ -36,27 +26,18 @@ pub(super) struct Run<M: Machine> {
     pub(super) ring: Arc<Ring>,
     pub(super) open: Arc<OpenJournal>,
     pub(super) stopping: Arc<AtomicBool>,
-    /// What commands are decided into.
-    pub(super) open_batch: Batch<M>,
-    /// What is being appended: the batch before the open one.
-    pub(super) under_way: Option<UnderWay<M>>,
 }
 
 impl<M: Machine> Run<M> {
     /// Runs until told to stop or until something fails; a panic is a failure like any other.
     pub(super) fn until_the_end(mut self) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.replay().and_then(|()| self.serve())));
-        // What is under way ends before the journal is closed; who waits for it is told nothing.
-        if let Some(UnderWay { appended, .. }) = self.under_way.take() {
-            let _ = self.runtime.block_on(appended);
-        }
         let failure = match ended {
             Ok(Ok(())) => None,
             Ok(Err(fault)) => Some(described(&fault)),
             Err(panic) => Some(format!("the writer panicked: {}", panic_message(&*panic))),
         };
-        let Run { journal, machine, mut commands, state, released, open, open_batch, .. } = self;
-        drop(open_batch);
+        let Run { journal, machine, mut commands, state, released, open, .. } = self;
         if let Some(why) = &failure {
             tracing::error!(%why, "the writer failed");
             state.send_replace(WriterState::Failed(why.as_str().into()));
@@ -84,87 +65,116 @@ impl<M: Machine> Run<M> {
         if self.told_to_stop() {
             return Ok(());
         }
-        self.open_batch = Batch::new(self.journal.tail().0);
         self.state.send_replace(WriterState::Serving);
-        let mut takes_commands = true;
-        loop {
-            match self.wait(takes_commands) {
-                Turn::Asked(Message::Command(_, asker)) if self.told_to_stop() => {
-                    let _ = asker.send(Err(SubmitError::NotServing));
-                    takes_commands = false;
-                }
-                Turn::Asked(Message::Command(command, asker)) => {
-                    takes_commands = self.decide_waiting(command, asker)?;
-                }
-                Turn::Asked(Message::Stop) => takes_commands = false,
-                Turn::Appended(batch, appended) => self.appended(batch, appended)?,
-                Turn::Ended => return Ok(()),
+        while let Some(Message::Command(command, answer)) = self.commands.blocking_recv() {
+            if self.told_to_stop() {
+                let _ = answer.send(Err(SubmitError::NotServing));
+                return Ok(());
             }
-            self.append_open_batch()?;
-        }
-    }
-
-    /// Waits for a command that the open batch has room for, or for the end of the append under way. When
-    /// nothing is under way, the open batch is empty.
-    fn wait(&mut self, takes_commands: bool) -> Turn<M> {
-        let takes = takes_commands && self.open_batch.has_room(&self.options);
-        let commands = &mut self.commands;
-        let Some(under_way) = &mut self.under_way else {
-            let asked = if takes { commands.blocking_recv() } else { None };
-            return asked.map_or(Turn::Ended, Turn::Asked);
-        };
-        let asked = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                appended = &mut under_way.appended => Err(appended),
-                Some(asked) = commands.recv(), if takes => Ok(asked),
-            }
-        });
-        match asked {
-            Ok(asked) => Turn::Asked(asked),
-            Err(appended) => {
-                let UnderWay { batch, .. } = self.under_way.take().expect("it has just ended");
-                Turn::Appended(batch, joined(appended))
+            let (batch, stop) = self.decide_batch(command, answer)?;
+            self.write(batch)?;
+            if stop {
+                return Ok(());
             }
         }
+        Ok(())
     }
 
-    /// Decides a command and those that wait behind it, as many as the open batch takes. Says whether more
-    /// are taken after them.
-    fn decide_waiting(&mut self, command: M::Command, asker: Asker<M>) -> Result<bool, Fault> {
-        let mut next = Some((command, asker));
-        while let Some((command, asker)) = next.take() {
-            self.decide(command, asker)?;
-            if !self.open_batch.has_room(&self.options) {
+    /// Decides the first command and those that wait behind it, as many as a batch takes. Says too
+    /// whether it is time to stop.
+    fn decide_batch(
+        &mut self,
+        command: M::Command,
+        answer: super::Asker<M>,
+    ) -> Result<(Batch<M>, bool), Fault> {
+        let (tail, _) = self.journal.tail();
+        let mut batch = Batch::new(tail);
+        let mut next = Some((command, answer));
+        while let Some((command, answer)) = next.take() {
+            let recorded_at_micros = (self.options.now_micros)();
+            let slot = Slot { position: batch.next_position(), recorded_at_micros };
+            let decided = self.machine.decide(slot, command);
+            if let Err(fault) = batch.take(decided, answer) {
+                self.machine.discard();
+                batch.nothing_was_written();
+                return Err(fault);
+            }
+            if batch.is_spoilt() {
+                break;
+            }
+            if batch.commands() >= self.options.batch_commands
+                || batch.bytes() >= self.options.batch_bytes
+            {
                 break;
             }
             match self.commands.try_recv() {
-                Ok(Message::Command(command, asker)) => next = Some((command, asker)),
-                Ok(Message::Stop) => return Ok(false),
+                Ok(Message::Command(command, answer)) => next = Some((command, answer)),
+                Ok(Message::Stop) => return Ok((batch, true)),
                 Err(_) => {}
             }
         }
-        Ok(true)
+        Ok((batch, false))
     }
 
-    fn decide(&mut self, command: M::Command, asker: Asker<M>) -> Result<(), Fault> {
-        let recorded_at_micros = (self.options.now_micros)();
-        let position = self.open_batch.next_tail().next();
-        let decided = self.machine.decide(Slot { position, recorded_at_micros }, command);
-        let settled = self.under_way.is_none();
-        self.open_batch.take(decided, asker, settled).inspect_err(|_| {
-            let tail = self.open_batch.tail();
-            std::mem::replace(&mut self.open_batch, Batch::new(tail)).nothing_was_written();
-        })
+    fn write(&mut self, mut batch: Batch<M>) -> Result<(), Fault> {
+        if batch.is_spoilt() {
+            tracing::error!("the machine made a draft over the limit; its batch is not written");
+            self.machine.discard();
+            batch.nothing_was_written();
+            return Ok(());
+        }
+        let drafts = batch.take_drafts();
+        if drafts.is_empty() {
+            return Ok(());
+        }
+        match self.runtime.block_on(self.journal.append(batch.tail(), drafts)) {
+            Ok(commits) => {
+                self.release(&commits)?;
+                batch.became_durable();
+                self.tell_readers();
+                Ok(())
+            }
+            Err(AppendError::Full) => {
+                tracing::warn!("no space left for the journal; the batch is not written");
+                self.machine.discard();
+                batch.found_no_space();
+                Ok(())
+            }
+            Err(error @ (AppendError::Conflict { .. } | AppendError::TooLarge { .. })) => {
+                batch.nothing_was_written();
+                Err(Fault::caused("the journal refused a batch", error))
+            }
+            // Dropping the batch tells its callers that the outcome is not known.
+            Err(error @ (AppendError::OutcomeUnknown(_) | AppendError::Storage(_))) => {
+                Err(Fault::caused("appending to the journal failed", error))
+            }
+        }
     }
-}
 
-/// What there is to do next.
-enum Turn<M: Machine> {
-    Asked(Message<M>),
-    Appended(Batch<M>, Appended),
-    /// Nothing is asked any more, and nothing is under way.
-    Ended,
+    /// The commits are durable: into the view, into the ring, and there to be read.
+    fn release(&mut self, commits: &[Commit]) -> Result<(), Fault> {
+        let last = commits.last().ok_or_else(|| Fault::new("the journal lost a batch"))?;
+        self.machine.settle(last.position, last.chain)?;
+        // These commits may be among those of which something was erased.
+        if !self.erase()? {
+            self.ring.push(commits);
+        }
+        self.machine.released(last.position);
+        let oldest = self.journal.oldest();
+        let now = Released { position: last.position, chain: last.chain, oldest };
+        // Whoever waits for it is woken by `tell_readers`.
+        self.released.send_if_modified(|released| {
+            *released = now;
+            false
+        });
+        Ok(())
+    }
+
+    /// Wakes those who wait for what was released: after those who asked for it, whose answers are made
+    /// already.
+    fn tell_readers(&self) {
+        self.released.send_modify(|_| {});
+    }
 }
 
 fn described(fault: &Fault) -> String {

@@ -3,7 +3,6 @@
 
 mod counters;
 mod failures;
-mod overlapping;
 mod replaying;
 mod visible;
 

@@ -1,6 +1,6 @@
 //! A small machine: named counters, in a view that outlives it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
@@ -43,8 +43,6 @@ struct Kept {
     resets: usize,
     replayed: usize,
     fail_settle: bool,
-    /// Commands decided.
-    decided: usize,
     /// Slots of the commits decided.
     slots: Vec<Position>,
 }
@@ -72,10 +70,6 @@ impl Memory {
 
     pub(super) fn replayed(&self) -> usize {
         self.kept.lock().replayed
-    }
-
-    pub(super) fn decided(&self) -> usize {
-        self.kept.lock().decided
     }
 
     pub(super) fn slots(&self) -> Vec<Position> {
@@ -109,19 +103,16 @@ impl Memory {
 
 pub(super) struct Counters {
     memory: Arc<Memory>,
-    /// On their way, the oldest first.
-    sealed: VecDeque<BTreeMap<String, i64>>,
     staged: BTreeMap<String, i64>,
 }
 
 impl Counters {
     pub(super) fn new(memory: Arc<Memory>) -> Counters {
-        Counters { memory, sealed: VecDeque::new(), staged: BTreeMap::new() }
+        Counters { memory, staged: BTreeMap::new() }
     }
 
     fn get(&self, name: &str) -> Option<i64> {
-        let mut staged = std::iter::once(&self.staged).chain(self.sealed.iter().rev());
-        let staged = staged.find_map(|batch| batch.get(name).copied());
+        let staged = self.staged.get(name).copied();
         staged.or_else(|| self.memory.kept.lock().counters.get(name).copied())
     }
 
@@ -142,7 +133,6 @@ impl Machine for Counters {
         slot: Slot,
         command: Ask,
     ) -> Result<Decision<i64>, Refused<NoSuchCounter>> {
-        self.memory.kept.lock().decided += 1;
         let (applied, _) = self.memory.applied();
         assert!(slot.position > applied, "a slot is after the view");
         let draft = |body: String| Draft {
@@ -174,23 +164,18 @@ impl Machine for Counters {
         }
     }
 
-    fn seal(&mut self) {
-        self.sealed.push_back(std::mem::take(&mut self.staged));
-    }
-
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
         self.memory.pass_gate();
         let mut kept = self.memory.kept.lock();
         if std::mem::take(&mut kept.fail_settle) {
             return Err(Fault::new("told to fail"));
         }
-        kept.counters.append(&mut self.sealed.pop_front().unwrap());
+        kept.counters.append(&mut self.staged);
         kept.applied = Some((last, chain));
         Ok(())
     }
 
     fn discard(&mut self) {
-        self.sealed.clear();
         self.staged.clear();
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Whether the journal, the view rebuilt from it and the view kept all say the same.
-pub(super) async fn assert_reopens_with(house: House, held: i64, a: Option<i64>) {
+async fn assert_reopens_with(house: House, held: i64, a: Option<i64>) {
     let House { dir, memory, faulty, writer, reader, .. } = house;
     writer.stop().await;
     drop((faulty, reader));
