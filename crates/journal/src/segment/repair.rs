@@ -27,7 +27,7 @@ pub struct Repair {
     pub last_kept: Position,
     /// The last commit that certainly was there, as far as that is known.
     pub last_lost: Position,
-    /// Bytes given up.
+    /// Bytes given up, but for zeros that were written ahead.
     pub bytes: u64,
     _lock: DiskLock,
 }
@@ -93,13 +93,22 @@ impl Repair {
             let start = if Some(index) == self.kept.segment { self.kept.end } else { 0 };
             let read = OpenError::storage("read", &named.path);
             let looked = self.disk.open(&named.path, false).and_then(|file| {
-                let length = file.length()?;
-                show_readable(&*file, start, length, self.kept.tip.position, show)?;
-                Ok(length.saturating_sub(start))
+                let end = self.end_of_written(index, &*file, start)?;
+                show_readable(&*file, start, end, self.kept.tip.position, show)?;
+                Ok(end.saturating_sub(start))
             });
             bytes += looked.map_err(read)?;
         }
         Ok(bytes)
+    }
+
+    /// Where a segment ends, which the last one may do with zeros that were written ahead.
+    fn end_of_written(&self, index: usize, file: &dyn DiskFile, start: u64) -> io::Result<u64> {
+        let length = file.length()?;
+        match index + 1 == self.segments.len() {
+            true => Scanner::new(file, length).end_of_written(start),
+            false => Ok(length),
+        }
     }
 
     /// Gives the damaged end up. Its bytes are kept in files whose names are returned.
@@ -111,12 +120,12 @@ impl Repair {
     /// In this order a repair that is cut off leaves a journal that is still damaged, or a whole one.
     fn cut(self) -> io::Result<Vec<PathBuf>> {
         let Kept { segment, end, tip } = self.kept;
-        let partly = segment.map(|index| &self.segments[index]);
+        let partly = segment.map(|index| (index, &self.segments[index]));
         let mut aside = Vec::new();
-        if let Some(named) = partly {
+        if let Some((index, named)) = partly {
             let file = self.disk.open(&named.path, true)?;
-            let mut lost =
-                vec![0; usize::try_from(file.length()? - end).map_err(io::Error::other)?];
+            let bytes = self.end_of_written(index, &*file, end)? - end;
+            let mut lost = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
             file.read_at(&mut lost, end)?;
             let name = format!("{:020}-{end}.lost", named.first.get());
             directory::replace(&*self.disk, &self.dir, &name, &lost)?;
@@ -130,7 +139,7 @@ impl Repair {
             self.disk.sync_dir(&self.dir)?;
             aside.push(name);
         }
-        if let Some(named) = partly {
+        if let Some((_, named)) = partly {
             let file = self.disk.open(&named.path, true)?;
             file.truncate(end)?;
             file.sync_data()?;

@@ -62,6 +62,15 @@ impl<'a> Scanner<'a> {
         Ok(self.first_byte_of(offset, |byte| byte != 0)?.is_none())
     }
 
+    /// Where what is written from an offset on ends, and only zeros follow.
+    pub(super) fn end_of_written(&mut self, offset: u64) -> io::Result<u64> {
+        let mut end = offset;
+        while let Some(written) = self.first_byte_of(end, |byte| byte != 0)? {
+            end = self.first_byte_of(written, |byte| byte == 0)?.unwrap_or(self.end);
+        }
+        Ok(end)
+    }
+
     /// Where the first byte of a kind stands from an offset on.
     fn first_byte_of(
         &mut self,

@@ -67,6 +67,25 @@ async fn any_damaged_byte_costs_what_is_said_and_no_more() {
 }
 
 #[tokio::test]
+async fn zeros_that_were_written_ahead_are_not_said_to_be_lost() {
+    let disk = SimulatedDisk::new(Path::new("/"));
+    let journal = open_on(&disk, SEGMENT_BYTES).unwrap();
+    append(&journal, vec![draft(1)]).await;
+    let kept = journal.state.read().segments[0].end;
+    append(&journal, vec![draft(2)]).await;
+    let end = journal.state.read().segments[0].end;
+    let left = disk.after_cut(disk.operations().len(), Cut::Kept);
+    assert!(left.read(&named(1)).unwrap().len() as u64 > end);
+    assert!(left.damage(&named(1), end - 1, 0x10));
+
+    let repair = repair_of(&left).unwrap();
+    assert_eq!((repair.last_kept, repair.bytes), (Position::new(1), end - kept));
+    let aside = repair.accept_loss().unwrap();
+    assert_eq!(left.read(&aside[0]).unwrap().len() as u64, end - kept);
+    assert_eq!(open_on(&left, SEGMENT_BYTES).unwrap().tail().0, Position::new(1));
+}
+
+#[tokio::test]
 async fn a_missing_segment_and_a_lost_end_can_be_given_up() {
     let (whole, commits) = filled(150, &[2, 2, 2, 2]).await;
     let files = directory::segments(&whole, Path::new(DISK)).unwrap();
