@@ -1,6 +1,5 @@
 //! How long reads and joins take with several callers, and how much memory and disk a registry uses.
 
-use std::collections::HashSet;
 use std::fs;
 use std::future::Future;
 use std::io;
@@ -155,10 +154,8 @@ pub fn strangers(world: &World, count: usize) -> Vec<(String, String)> {
     let smaller = networks / 5..networks;
     let each = count.div_ceil(smaller.len());
     let free = smaller.map(|network| {
-        let within: HashSet<_> = world.members_of(network).into_iter().collect();
-        let without = (0..world.plan().members).filter(move |member| !within.contains(member));
         let pair = move |member| (world::network_name(network), world::member_name(member));
-        without.map(pair).take(each)
+        world.strangers_to(network).map(pair).take(each)
     });
     free.flatten().collect()
 }

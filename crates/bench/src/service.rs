@@ -95,17 +95,21 @@ async fn here(data: &Path) -> Result<(String, Inner)> {
 }
 
 async fn process(executable: &Path, data: &Path) -> Result<(String, Inner)> {
-    let mut child = Command::new(executable)
-        .args(["--listen", "127.0.0.1:0", "--data"])
-        .arg(data)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("{} does not start", executable.display()))?;
+    let mut command = Command::new(executable);
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data);
+    let (child, address) = start_and_hear(command).await?;
+    Ok((format!("http://{address}"), Inner::Process(child)))
+}
+
+/// Starts a server that says where it listens, at the end of its first line.
+pub(crate) async fn start_and_hear(mut command: Command) -> Result<(Child, String)> {
+    command.stdout(Stdio::piped()).kill_on_drop(true);
+    let program = command.as_std().get_program().to_owned();
+    let mut child =
+        command.spawn().with_context(|| format!("{} does not start", program.display()))?;
     let output = child.stdout.take().context("its output is piped")?;
     let line = BufReader::new(output).lines().next_line().await?.context("it said nothing")?;
-    let url = line.rsplit(' ').next().unwrap_or_default().to_owned();
-    Ok((url, Inner::Process(child)))
+    Ok((child, line.rsplit("http://").next().unwrap_or_default().trim().to_owned()))
 }
 
 /// Waits until a service says that it serves.

@@ -141,6 +141,18 @@ impl World {
 
     /// The members of a network, in order.
     pub fn members_of(&self, network: usize) -> Vec<usize> {
+        let chosen = self.chosen(network);
+        (0..chosen.len()).filter(|member| chosen[*member]).collect()
+    }
+
+    /// Those who are no members of a network, in order.
+    pub fn strangers_to(&self, network: usize) -> impl Iterator<Item = usize> + use<> {
+        let chosen = self.chosen(network);
+        (0..chosen.len()).filter(move |member| !chosen[*member])
+    }
+
+    /// Of each member, whether it is one of a network.
+    fn chosen(&self, network: usize) -> Vec<bool> {
         let size = self.sizes[network];
         let mut random = self.random(1, network);
         let mut chosen = vec![false; self.plan.members];
@@ -150,7 +162,7 @@ impl World {
             left -= usize::from(!chosen[member]);
             chosen[member] = true;
         }
-        (0..chosen.len()).filter(|member| chosen[*member]).collect()
+        chosen
     }
 
     /// A source of randomness for one purpose and resource.

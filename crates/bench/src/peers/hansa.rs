@@ -100,13 +100,8 @@ async fn registries(
 
 /// Joins, each of a member that was not in the network.
 pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
-    let members: Vec<Vec<usize>> = (0..NETWORKS)
-        .map(|network| {
-            let mut free = vec![true; MEMBERS];
-            pair.world.members_of(network).into_iter().for_each(|member| free[member] = false);
-            (0..MEMBERS).filter(|member| free[*member]).collect()
-        })
-        .collect();
+    let members: Vec<Vec<usize>> =
+        (0..NETWORKS).map(|network| pair.world.strangers_to(network).collect()).collect();
     let members = Arc::new(members);
     let clients = registries(&pair.registry, callers).await?;
     calls(&pair.registry, callers, &clients, move |mut client, number| {

@@ -8,12 +8,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use hansa_chassis::clock::Stopwatch;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tonic::transport::Endpoint;
 
-use crate::service::{serving, terminate};
+use crate::service::{serving, start_and_hear, terminate};
 
 /// A server that is not reachable for longer has not started.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -161,6 +160,7 @@ impl Server {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(executable);
         command.args(["http2-alone", "127.0.0.1:0"]).arg(data.path().join(SOCKET));
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         let (child, address) = start_and_hear(command).await?;
         Ok(Server { child, address, data })
     }
@@ -224,6 +224,7 @@ impl Server {
     async fn hansa(executable: &Path, data: TempDir, more: &[&str]) -> Result<Server> {
         let mut command = Command::new(executable);
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path()).args(more);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         let (child, address) = start_and_hear(command).await?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
         tokio::time::timeout(PATIENCE, serving(endpoint.connect().await?))
@@ -242,17 +243,6 @@ impl Server {
     pub fn data(&self) -> &Path {
         self.data.path()
     }
-}
-
-/// Starts a server that says where it listens, at the end of its first line.
-async fn start_and_hear(mut command: Command) -> Result<(Child, String)> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let program = command.as_std().get_program().to_owned();
-    let mut child =
-        command.spawn().with_context(|| format!("{} does not start", program.display()))?;
-    let output = child.stdout.take().context("its output is piped")?;
-    let line = BufReader::new(output).lines().next_line().await?.context("it said nothing")?;
-    Ok((child, line.rsplit("http://").next().unwrap_or_default().trim().to_owned()))
 }
 
 /// A port that was free a moment ago.

@@ -35,11 +35,7 @@ use super::limits;
 use alive::Alive;
 use call::Call;
 
-/// What may be on its way to the server, of one request and of all of a connection.
-const WINDOW_BYTES: u32 = 1024 * 1024;
-
 /// What one connection is served with.
-#[derive(Clone)]
 pub(super) struct Terms {
     pub(super) max_streams: u32,
     /// After how long a silence the other side is asked, and how long it may take to answer.
@@ -72,8 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
     pub(super) async fn greet(stream: S, terms: Terms) -> Result<Http2<S>, Failed> {
         let stream = Gather::new(stream, Arc::clone(&terms.life));
         let mut connection = h2::server::Builder::new()
-            .initial_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES)
+            .initial_window_size(limits::WINDOW_BYTES)
+            .initial_connection_window_size(limits::WINDOW_BYTES)
             .max_header_list_size(limits::HEADER_BYTES_MAX)
             .max_concurrent_streams(terms.max_streams)
             .max_pending_accept_reset_streams(limits::PENDING_RESETS_MAX)

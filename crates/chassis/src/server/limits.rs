@@ -11,6 +11,8 @@ use crate::config::seconds;
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// A connection that does not answer that for this long is dropped.
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// What may be on its way to the server, of one request and of all of a connection.
+pub(super) const WINDOW_BYTES: u32 = 1024 * 1024;
 /// The most bytes of headers of one request.
 pub(super) const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Streams that were opened and reset before they were looked at; one more ends the connection.

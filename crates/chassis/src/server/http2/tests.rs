@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{FutureExt as _, future, stream};
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, request};
 use hyper::body::Body as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -91,8 +91,19 @@ async fn call(
     client: &SendRequest<Bytes>,
     body_follows: bool,
 ) -> (ResponseFuture, SendStream<Bytes>) {
-    let request = Request::post("http://localhost/things.v1.Things/Do");
-    let request = request.header("content-type", "application/grpc").body(()).unwrap();
+    send(client, request(), body_follows).await
+}
+
+fn request() -> request::Builder {
+    Request::post("http://localhost/things.v1.Things/Do").header("content-type", "application/grpc")
+}
+
+async fn send(
+    client: &SendRequest<Bytes>,
+    request: request::Builder,
+    body_follows: bool,
+) -> (ResponseFuture, SendStream<Bytes>) {
+    let request = request.body(()).unwrap();
     client.clone().ready().await.unwrap().send_request(request, !body_follows).unwrap()
 }
 
@@ -180,9 +191,7 @@ async fn what_nobody_reads_is_not_taken_and_all_of_it_comes_when_somebody_does()
     })
     .await;
     let client = client(stream).await;
-    let request = Request::post("http://localhost/things.v1.Things/Do").header("large", "1");
-    let request = request.header("content-type", "application/grpc").body(()).unwrap();
-    let (answer, _) = client.clone().ready().await.unwrap().send_request(request, true).unwrap();
+    let (answer, _) = send(&client, request().header("large", "1"), false).await;
     let mut large = answer.await.unwrap().into_body();
     let mut unread = 0;
     while unread < WINDOW {
@@ -253,17 +262,14 @@ async fn an_answer_may_be_early_and_a_request_larger_than_its_window() {
     .await;
     let client = client(stream).await;
 
-    let request = Request::post("http://localhost/things.v1.Things/Do").header("early", "1");
-    let request = request.header("content-type", "application/grpc").body(()).unwrap();
-    let (answer, mut unsent) =
-        client.clone().ready().await.unwrap().send_request(request, false).unwrap();
+    let (answer, mut unsent) = send(&client, request().header("early", "1"), true).await;
     let (bytes, trailers) = read(&mut answer.await.unwrap().into_body()).await;
     assert_eq!((bytes, trailers.unwrap()["grpc-status"].as_bytes()), (5, &b"0"[..]));
     let reset = future::poll_fn(|cx| unsent.poll_reset(cx)).await.unwrap();
     assert_eq!(reset, Reason::NO_ERROR, "nobody reads the rest of the request");
 
     let (answer, mut request) = call(&client, true).await;
-    let whole = 3 * WINDOW_BYTES as usize;
+    let whole = 3 * limits::WINDOW_BYTES as usize;
     let mut left = whole;
     while left > 0 {
         request.reserve_capacity(left);
@@ -353,11 +359,9 @@ async fn who_hangs_up_takes_its_calls_along() {
         endless(dropped, true)
     })
     .await;
-    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = Request::post("http://localhost/things.v1.Things/Do");
-    let request = request.header("content-type", "application/grpc").body(()).unwrap();
-    let (answer, _request) = client.send_request(request, true).unwrap();
+    let (answer, _request) = call(&client, false).await;
     drop(answer.await.unwrap());
     connection.abort();
     tokio::time::timeout(FAR_AWAY, calls.recv().await.unwrap()).await.unwrap().unwrap();
