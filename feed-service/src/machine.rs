@@ -11,11 +11,13 @@ use hansa_proto::ids::RequestId;
 use hansa_proto::limits;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_view::{Staging, View, ViewError};
+use pb::event::Body;
 use prost::Message as _;
 use tokio::sync::watch;
 
 use crate::codec::{self, Answered, CommitMeta, Origin};
 use crate::domain::{self, Command, Decided, Followed, Kept, NewEvent, Rejection, Undecided};
+use crate::view::index::Unlisted;
 use crate::view::{self, CauseRow, Lookup};
 
 /// A command with what surrounds it.
@@ -44,7 +46,7 @@ pub(crate) enum Answer {
     Replayed(Position, u32),
     /// What follows from the registry was recorded, or had been.
     Recorded {
-        /// Whether campaigns still run whose network has ended.
+        /// Whether campaigns still run whose network has ended; not asked when nothing said so.
         campaigns_to_close: bool,
     },
 }
@@ -62,6 +64,7 @@ pub(crate) struct Following {
 pub(crate) struct FeedMachine {
     identity: JournalId,
     staging: Staging,
+    unlisted: Unlisted,
     contents: Contents,
     following: watch::Sender<Option<Following>>,
 }
@@ -76,7 +79,7 @@ impl FeedMachine {
         following: watch::Sender<Option<Following>>,
     ) -> FeedMachine {
         let (staging, contents) = (Staging::new(view), Contents::new(read));
-        FeedMachine { identity, staging, contents, following }
+        FeedMachine { identity, staging, unlisted: Unlisted::default(), contents, following }
     }
 
     /// The answer to a request that was made before.
@@ -129,6 +132,9 @@ impl FeedMachine {
         }
         self.stage(slot, &events, &meta, &draft.body)?;
         let answer = match room {
+            Room::Registry if events.iter().all(is_of_memberships) => {
+                Answer::Recorded { campaigns_to_close: false }
+            }
             Room::Registry => self.recorded()?,
             _ => Answer::Done(Box::new(events.swap_remove(decided.answer)), slot.position),
         };
@@ -163,6 +169,7 @@ impl FeedMachine {
             return Err(view_failed(error));
         }
         self.staging.keep();
+        self.unlisted.note(events, &meta.told_bytes);
         self.note(slot.position, events, body)
     }
 }
@@ -218,11 +225,16 @@ impl Machine for FeedMachine {
 
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
         self.contents.settled();
-        self.staging.settle(last, chain).map_err(|error| view_fault(error, "write"))
+        let listed = self.unlisted.list(&mut self.staging);
+        self.staging.keep();
+        listed
+            .and_then(|()| self.staging.settle(last, chain))
+            .map_err(|error| view_fault(error, "write"))
     }
 
     fn discard(&mut self) {
         self.contents.discarded();
+        self.unlisted.clear();
         self.staging.discard();
     }
 
@@ -239,6 +251,7 @@ impl Machine for FeedMachine {
     }
 
     fn reset(&mut self) -> Result<(), Fault> {
+        self.unlisted.clear();
         self.staging.reset().map_err(|error| view_fault(error, "empty"))
     }
 
@@ -249,6 +262,7 @@ impl Machine for FeedMachine {
         view::fold(&mut self.staging, commit.position, &decoded.events, &decoded.meta)
             .map_err(|error| view_fault(error, "rebuild"))?;
         self.staging.keep();
+        self.unlisted.note(&decoded.events, &decoded.meta.told_bytes);
         Ok(())
     }
 
@@ -364,6 +378,11 @@ impl Caller {
     }
 }
 
+/// Whether no network can end and no campaign go on by an event.
+fn is_of_memberships(event: &pb::Event) -> bool {
+    matches!(event.body, Some(Body::MemberBody(_) | Body::MembershipBody(_)))
+}
+
 /// A commit of the registry holds what is; what was before may be larger than all of it, when a thousand
 /// networks lose all their themes at once.
 fn leave_out_former_themes(events: &mut [pb::Event]) {
@@ -385,7 +404,7 @@ fn leave_out_former_themes(events: &mut [pb::Event]) {
 fn leave_out_repeated_themes(events: &mut [pb::Event]) {
     tracing::warn!(events = events.len(), "events of a large commit are told without themes");
     for event in events {
-        if matches!(event.body, Some(pb::event::Body::MembershipBody(_))) {
+        if matches!(event.body, Some(Body::MembershipBody(_))) {
             event.themes.clear();
         }
     }

@@ -25,7 +25,6 @@ pub(crate) fn fold(
     for event in events {
         fold_event(staging, event)?;
     }
-    index::add(staging, events, &meta.told_bytes)?;
     match &meta.kept {
         Some(Kept::Now(subscription)) => {
             let key = keys::subscription(&subscription.id);

@@ -5,7 +5,7 @@
 //! their places, so that whoever has found an event knows where it stands. The last block of a term's
 //! list stands in its head row, so that adding an event to a list reads and writes one key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_view::{Keys, Staging, ViewError};
@@ -45,54 +45,98 @@ pub(crate) struct Head {
     open: Vec<u8>,
 }
 
-/// Adds the events of a commit. Those of which something was erased since count with the bytes they were
-/// told with, so that it makes no difference when they are read.
-pub(super) fn add(
-    staging: &mut Staging,
-    events: &[pb::Event],
-    told_bytes: &BTreeMap<u32, u64>,
-) -> Result<(), ViewError> {
-    let Some(first) = events.first() else {
-        return Ok(());
-    };
-    let mut all = head(&*staging, keys::EVENTS)?;
-    for event in events {
-        let told = told_bytes.get(&event.index).copied();
-        let (number, bytes) = (all.count, told.unwrap_or(event.encoded_len() as u64));
-        let place = Place { position: first.position, index: event.index };
-        for term in terms(event) {
-            add_to_list(staging, &term, (number, place), bytes)?;
+/// Events that are to be listed: those of a batch together, so that a list that many of them belong to is
+/// read and written once.
+#[derive(Debug, Default)]
+pub(crate) struct Unlisted {
+    /// Their places, in order, and their bytes.
+    events: Vec<(Place, u64)>,
+    /// Which of them have a term, ascending.
+    lists: HashMap<Term, Vec<usize>>,
+}
+
+impl Unlisted {
+    /// Takes note of the events of a commit. Those of which something was erased since count with the bytes
+    /// they were told with, so that it makes no difference when they are read.
+    pub(crate) fn note(&mut self, events: &[pb::Event], told_bytes: &BTreeMap<u32, u64>) {
+        for event in events {
+            let told = told_bytes.get(&event.index).copied();
+            let place = Place { position: event.position, index: event.index };
+            for term in terms(event) {
+                self.lists.entry(term).or_default().push(self.events.len());
+            }
+            self.events.push((place, told.unwrap_or(event.encoded_len() as u64)));
         }
-        let mut block = staging.get(&keys::places(number / BLOCK))?.unwrap_or_default();
+    }
+
+    /// Forgets them: their commits were not written.
+    pub(crate) fn clear(&mut self) {
+        *self = Unlisted::default();
+    }
+
+    /// Lists them.
+    pub(crate) fn list(&mut self, staging: &mut Staging) -> Result<(), ViewError> {
+        let Unlisted { events, lists } = std::mem::take(self);
+        let Some((last, _)) = events.last() else {
+            return Ok(());
+        };
+        let mut all = head(&*staging, keys::EVENTS)?;
+        let first = all.count;
+        for (term, having) in lists {
+            let having =
+                having.into_iter().map(|it| ((first + it as u64, events[it].0), events[it].1));
+            add_to_list(staging, &term, having)?;
+        }
+        add_to_places(staging, first, events.iter().map(|(place, _)| *place))?;
+        all.count += events.len() as u64;
+        all.bytes += events.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        all.last = (all.count - 1, last.position);
+        staging.put(keys::EVENTS.to_vec(), all.encode());
+        Ok(())
+    }
+}
+
+fn add_to_places(
+    staging: &mut Staging,
+    first: u64,
+    places: impl Iterator<Item = Place>,
+) -> Result<(), ViewError> {
+    let mut block = staging.get(&keys::places(first / BLOCK))?.unwrap_or_default();
+    let mut next = first;
+    for place in places {
         block.extend(place.position.to_be_bytes());
         block.extend(place.index.to_be_bytes());
-        staging.put(keys::places(number / BLOCK), block);
-        all.count += 1;
-        all.bytes += bytes;
-        all.last = (number, place.position);
+        next += 1;
+        if next.is_multiple_of(BLOCK) {
+            staging.put(keys::places(next / BLOCK - 1), std::mem::take(&mut block));
+        }
     }
-    staging.put(keys::EVENTS.to_vec(), all.encode());
+    if !block.is_empty() {
+        staging.put(keys::places(next / BLOCK), block);
+    }
     Ok(())
 }
 
+/// Adds events with their bytes.
 fn add_to_list(
     staging: &mut Staging,
     term: &Term,
-    (number, place): Numbered,
-    bytes: u64,
+    events: impl Iterator<Item = (Numbered, u64)>,
 ) -> Result<(), ViewError> {
     let key = keys::list(term);
     let mut head = head(&*staging, &key)?;
-    let base = if head.count.is_multiple_of(BLOCK) { (0, 0) } else { head.last };
-    for part in [number - base.0, place.position - base.1, u64::from(place.index)] {
-        prost::encoding::encode_varint(part, &mut head.open);
-    }
-    head.count += 1;
-    head.bytes += bytes;
-    head.last = (number, place.position);
-    if head.count.is_multiple_of(BLOCK) {
-        let full = std::mem::take(&mut head.open);
-        staging.put(keys::list_block(term, head.count / BLOCK - 1), full);
+    for ((number, place), bytes) in events {
+        let base = if head.count.is_multiple_of(BLOCK) { (0, 0) } else { head.last };
+        for part in [number - base.0, place.position - base.1, u64::from(place.index)] {
+            prost::encoding::encode_varint(part, &mut head.open);
+        }
+        head.count += 1;
+        head.bytes += bytes;
+        head.last = (number, place.position);
+        if head.count.is_multiple_of(BLOCK) {
+            let full = std::mem::take(&mut head.open);
+            staging.put(keys::list_block(term, head.count / BLOCK - 1), full);
+        }
     }
     staging.put(key, head.encode());
     Ok(())

@@ -13,7 +13,7 @@ use hansa_view::{Keys, Staging, View};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
-use super::index::{self, BLOCK, Place};
+use super::index::{self, BLOCK, Place, Unlisted};
 use super::search;
 use crate::filter::Matcher;
 use crate::terms::{Term, terms};
@@ -86,19 +86,23 @@ fn folded(
     let (view, _) = View::open(directory, super::FORMAT, JournalId::from_bytes([1; 16])).unwrap();
     let view = Arc::new(view);
     let mut staging = Staging::new(Arc::clone(&view));
+    let mut unlisted = Unlisted::default();
     let (mut all, mut last) = (Vec::new(), Position::ORIGIN);
     for (position, mut events) in (1..).zip(commits) {
         for (index, event) in (0..).zip(&mut events) {
             (event.position, event.index) = (position, index);
         }
-        index::add(&mut staging, &events, &BTreeMap::new()).unwrap();
-        staging.keep();
+        unlisted.note(&events, &BTreeMap::new());
         last = Position::new(position);
         if position % 7 == 0 {
+            unlisted.list(&mut staging).unwrap();
+            staging.keep();
             staging.settle(last, Chain::from_bytes([2; 32])).unwrap();
         }
         all.extend(events);
     }
+    unlisted.list(&mut staging).unwrap();
+    staging.keep();
     staging.settle(last, Chain::from_bytes([2; 32])).unwrap();
     (view, all)
 }
@@ -223,7 +227,9 @@ fn an_event_writes_few_keys() {
         themes: vec!["Housing".to_owned(), "housing".to_owned(), "Water".to_owned()],
         ..Default::default()
     };
-    index::add(&mut staging, std::slice::from_ref(&joined), &BTreeMap::new()).unwrap();
+    let mut unlisted = Unlisted::default();
+    unlisted.note(std::slice::from_ref(&joined), &BTreeMap::new());
+    unlisted.list(&mut staging).unwrap();
     let written = staging.scan(b"i", None, usize::MAX).unwrap();
     // Kind, network, member, country, two themes; the place; the count.
     assert_eq!(written.len(), 8, "{written:?}");
