@@ -19,6 +19,10 @@ use hansa_bench::service::Place;
 use hansa_bench::stream::{self, Row};
 use hansa_bench::world::{Plan, World};
 
+/// As the services have it: a registry may run in this process, and callers cost as little as they can.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A synthetic world of any size, and what the registry makes of it
 #[derive(Debug, Parser)]
 #[command(name = "hansa-bench", version)]

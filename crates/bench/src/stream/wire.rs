@@ -21,10 +21,17 @@ const WINDOW_FIRST: u32 = 65_535;
 /// So much is read before the window is opened again.
 const WINDOW_STEP: u32 = 1 << 29;
 
+const INITIAL_WINDOW_SIZE: u16 = 4;
+const MAX_FRAME_SIZE: u16 = 5;
+/// The largest frame taken: what a server has at hand need not be cut for it.
+const FRAME_MOST: u32 = 1024 * 1024;
+
 /// Appends what opens a connection: each stream may send `stream_window` bytes before it is read.
 pub(super) fn open(out: &mut Vec<u8>, stream_window: u32) {
     out.extend_from_slice(PREFACE);
-    frame(out, SETTINGS, 0, 0, &setting(4, stream_window));
+    let settings =
+        [setting(INITIAL_WINDOW_SIZE, stream_window), setting(MAX_FRAME_SIZE, FRAME_MOST)];
+    frame(out, SETTINGS, 0, 0, &settings.concat());
     window(out, 0, WINDOW_MOST - WINDOW_FIRST);
 }
 
@@ -317,7 +324,7 @@ mod tests {
         messages.extend((1..40).map(batch));
         for (frame_bytes, read_bytes) in [(7, 1), (400, 3), (16_384, 1_000), (150, 100_000)] {
             let mut bytes = Vec::new();
-            frame(&mut bytes, SETTINGS, 0, 0, &setting(4, 7));
+            frame(&mut bytes, SETTINGS, 0, 0, &setting(INITIAL_WINDOW_SIZE, 7));
             frame(&mut bytes, HEADERS, END_HEADERS, 3, &[1, 2, 3]);
             let framed: Vec<u8> = messages
                 .iter()
