@@ -74,9 +74,9 @@ impl Changes {
             *self = Changes::default();
             return;
         }
+        self.table.clear(self.entries.len(), |index| self.entries[index].hash);
         self.text.clear();
         self.entries.clear();
-        self.table.clear();
         self.order.get_mut().clear();
         self.keep();
     }
@@ -149,6 +149,7 @@ impl Changes {
 
     /// Takes in others, which replace these.
     pub(crate) fn take(&mut self, others: &Changes, in_order: &[u32]) {
+        self.table.fetch(others.entries.iter().map(|entry| entry.hash));
         for index in in_order {
             let hash = others.entries[*index as usize].hash;
             self.set(others.key(*index), hash, others.value(*index));

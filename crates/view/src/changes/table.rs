@@ -6,6 +6,8 @@ use crate::filter::Hash;
 const LEAST: usize = 64;
 /// A table of more slots is let go when it is emptied.
 const MOST_KEPT: usize = 64 * 1024;
+/// To take out one number takes as long as to free so many slots in a row.
+const SPARSE: usize = 32;
 
 /// Finds the number of a change by the hash of its key.
 #[derive(Debug, Default)]
@@ -15,10 +17,15 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn clear(&mut self) {
-        match self.slots.len() > MOST_KEPT {
-            true => self.slots = Vec::new(),
-            false => self.slots.fill((0, 0)),
+    /// Takes out all the numbers, so many, of which it is told what they hash to. Few of them are not paid
+    /// for as the many that were there before.
+    pub(super) fn clear(&mut self, count: usize, hash_of: impl Fn(usize) -> Hash) {
+        if self.slots.len() > MOST_KEPT {
+            self.slots = Vec::new();
+        } else if count > self.slots.len() / SPARSE {
+            self.slots.fill((0, 0));
+        } else {
+            (0..count).rev().for_each(|last| self.remove_last(last, hash_of(last)));
         }
     }
 
@@ -33,6 +40,13 @@ impl Table {
                 _ => at = (at + 1) & mask,
             }
         }
+    }
+
+    /// Has all these brought near together: to look for one after the other would wait for each.
+    pub(super) fn fetch(&self, hashes: impl Iterator<Item = Hash>) {
+        let Some(mask) = self.slots.len().checked_sub(1) else { return };
+        let near = hashes.fold(0, |near, hash| near ^ self.slots[split(hash, mask).1].0);
+        std::hint::black_box(near);
     }
 
     /// Enters the next number, which is how many there are; asks what those before it hash to, if it must.
