@@ -53,6 +53,9 @@ impl<S: AsyncWrite + Unpin> Gather<S> {
                 count => self.written += count,
             }
         }
+        if self.kept.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         self.written = 0;
         // A burst is not paid for in memory for ever after.
         match self.kept.capacity() > 4 * self.kept.len().max(1024) {
