@@ -1,11 +1,14 @@
 //! Commits of the registry on their way through the feed's writer: handed in one after the other, many
-//! at a time, and answered in the same order.
+//! at a time, and answered in the same order. The first after a silence is handed in at once. What comes
+//! right after it is gathered for a moment: to record commits together costs one sync and little more.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use hansa_journal::{SubmitError, Writer};
+use tokio::time::Instant;
 
 use super::Setback;
 use crate::domain::{Command, RegistryCommit, Rejection};
@@ -13,12 +16,19 @@ use crate::machine::{Answer, FeedMachine, Request};
 
 /// Commits that may be under way.
 const UNDER_WAY: usize = 256;
+/// So many are handed in as soon as they have come.
+const TOGETHER: usize = 64;
+/// Fewer are gathered for so long since others were handed in.
+const REST: Duration = Duration::from_millis(5);
 
 type Outcome = Result<Answer, SubmitError<Rejection>>;
 
 /// Commits under way, oldest first.
 pub(super) struct Pipeline<'w> {
     writer: &'w Writer<FeedMachine>,
+    gathered: VecDeque<RegistryCommit>,
+    /// Until then they are gathered.
+    rests_until: Instant,
     under_way: VecDeque<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
     campaigns_to_close: bool,
 }
@@ -26,15 +36,39 @@ pub(super) struct Pipeline<'w> {
 impl<'w> Pipeline<'w> {
     /// Nothing is under way; campaigns of networks that ended may have stayed behind the last time.
     pub(super) fn new(writer: &'w Writer<FeedMachine>) -> Pipeline<'w> {
-        Pipeline { writer, under_way: VecDeque::new(), campaigns_to_close: true }
+        Pipeline {
+            writer,
+            gathered: VecDeque::new(),
+            rests_until: Instant::now(),
+            under_way: VecDeque::new(),
+            campaigns_to_close: true,
+        }
     }
 
-    /// Hands in the next commit.
-    pub(super) async fn hand_in(&mut self, commit: RegistryCommit) -> Result<(), Setback> {
-        if self.under_way.len() >= UNDER_WAY {
-            self.oldest().await?;
+    /// Takes the next commit.
+    pub(super) async fn take(&mut self, commit: RegistryCommit) -> Result<(), Setback> {
+        self.gathered.push_back(commit);
+        match self.gathered.len() >= TOGETHER {
+            true => self.hand_in().await,
+            false => Ok(()),
         }
-        self.enqueue(Command::RecordRegistryCommit(commit)).await
+    }
+
+    /// When it is time to hand in what was gathered, if anything was.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (!self.gathered.is_empty()).then_some(self.rests_until)
+    }
+
+    /// Hands in what was gathered.
+    pub(super) async fn hand_in(&mut self) -> Result<(), Setback> {
+        while let Some(commit) = self.gathered.pop_front() {
+            if self.under_way.len() >= UNDER_WAY {
+                self.oldest().await?;
+            }
+            self.enqueue(Command::RecordRegistryCommit(commit)).await?;
+        }
+        self.rests_until = Instant::now() + REST;
+        Ok(())
     }
 
     /// Asks to close the campaigns of networks that have ended, if some may still run. May be given up
@@ -74,7 +108,8 @@ impl<'w> Pipeline<'w> {
         Ok(())
     }
 
-    /// Waits until nothing is under way, whatever becomes of it: the place in the view is then final.
+    /// Waits until nothing is under way, whatever becomes of it: the place in the view is then final. What
+    /// was only gathered comes again.
     pub(super) async fn finish(mut self) -> Result<(), Setback> {
         let mut finished = Ok(());
         while !self.under_way.is_empty() {

@@ -10,6 +10,7 @@ use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
 use hansa_proto::violation::Violations;
 use pb::registry_service_client::RegistryServiceClient;
 use pb::watch_changes_response::Message;
+use tokio::time::{Instant, sleep_until};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 
@@ -59,10 +60,15 @@ impl Follower {
         self.connected.send_replace(true);
         let mut last = opened.after;
         loop {
+            let due = pipeline.due();
             let message = tokio::select! {
                 message = next(&mut stream, opened.silence) => message?,
                 recorded = pipeline.oldest() => {
                     recorded?;
+                    continue;
+                }
+                () = reached(due) => {
+                    pipeline.hand_in().await?;
                     continue;
                 }
             };
@@ -76,7 +82,7 @@ impl Follower {
             if position != last.next() {
                 return Err(Setback::Retry(format!("commit {position} came after {last}")));
             }
-            pipeline.hand_in(read(commit, &opened)?).await?;
+            pipeline.take(read(commit, &opened)?).await?;
             last = position;
         }
     }
@@ -146,6 +152,14 @@ fn opened(first: pb::WatchChangesResponse, place: Option<Followed>) -> Result<Op
     let interval = opened.progress_interval.and_then(progress::duration);
     let interval = interval.unwrap_or(Duration::from_secs(PROGRESS_SECONDS.unsigned_abs()));
     Ok(Opened { identity, continues, after, silence: interval.mul_f64(SILENT_INTERVALS) })
+}
+
+/// Waits for a moment; for ever when there is none.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn next(
