@@ -7,6 +7,7 @@
 //! cannot mend halts it: another registry, another history, or something in the registry that this feed
 //! does not know. The feed then answers and streams what it has, and its health says NOT_SERVING.
 
+mod gathering;
 mod pipeline;
 mod session;
 

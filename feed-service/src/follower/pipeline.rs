@@ -1,34 +1,27 @@
 //! Commits of the registry on their way through the feed's writer: handed in one after the other, many
-//! at a time, and answered in the same order. The first after a silence is handed in at once. What comes
-//! right after it is gathered for a moment: to record commits together costs one sync and little more.
+//! at a time, and answered in the same order.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use hansa_journal::{SubmitError, Writer};
 use tokio::time::Instant;
 
 use super::Setback;
+use super::gathering::Gathering;
 use crate::domain::{Command, RegistryCommit, Rejection};
 use crate::machine::{Answer, FeedMachine, Request};
 
 /// Commits that may be under way.
 const UNDER_WAY: usize = 256;
-/// So many are handed in as soon as they have come.
-const TOGETHER: usize = 64;
-/// Fewer are gathered for so long since others were handed in.
-const REST: Duration = Duration::from_millis(5);
 
 type Outcome = Result<Answer, SubmitError<Rejection>>;
 
 /// Commits under way, oldest first.
 pub(super) struct Pipeline<'w> {
     writer: &'w Writer<FeedMachine>,
-    gathered: VecDeque<RegistryCommit>,
-    /// Until then they are gathered.
-    rests_until: Instant,
+    gathering: Gathering<RegistryCommit>,
     under_way: VecDeque<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
     campaigns_to_close: bool,
 }
@@ -38,36 +31,30 @@ impl<'w> Pipeline<'w> {
     pub(super) fn new(writer: &'w Writer<FeedMachine>) -> Pipeline<'w> {
         Pipeline {
             writer,
-            gathered: VecDeque::new(),
-            rests_until: Instant::now(),
+            gathering: Gathering::new(Instant::now()),
             under_way: VecDeque::new(),
             campaigns_to_close: true,
         }
     }
 
-    /// Takes the next commit.
-    pub(super) async fn take(&mut self, commit: RegistryCommit) -> Result<(), Setback> {
-        self.gathered.push_back(commit);
-        match self.gathered.len() >= TOGETHER {
-            true => self.hand_in().await,
-            false => Ok(()),
-        }
+    /// Takes the next commit, to be handed in when it is due.
+    pub(super) fn take(&mut self, commit: RegistryCommit) {
+        self.gathering.add(commit);
     }
 
-    /// When it is time to hand in what was gathered, if anything was.
+    /// When commits are to be handed in, if any wait for that.
     pub(super) fn due(&self) -> Option<Instant> {
-        (!self.gathered.is_empty()).then_some(self.rests_until)
+        self.gathering.due(Instant::now())
     }
 
     /// Hands in what was gathered.
     pub(super) async fn hand_in(&mut self) -> Result<(), Setback> {
-        while let Some(commit) = self.gathered.pop_front() {
+        for commit in self.gathering.take(Instant::now()) {
             if self.under_way.len() >= UNDER_WAY {
                 self.oldest().await?;
             }
             self.enqueue(Command::RecordRegistryCommit(commit)).await?;
         }
-        self.rests_until = Instant::now() + REST;
         Ok(())
     }
 

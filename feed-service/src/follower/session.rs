@@ -62,15 +62,16 @@ impl Follower {
         loop {
             let due = pipeline.due();
             let message = tokio::select! {
-                message = next(&mut stream, opened.silence) => message?,
-                recorded = pipeline.oldest() => {
-                    recorded?;
-                    continue;
-                }
+                biased;
                 () = reached(due) => {
                     pipeline.hand_in().await?;
                     continue;
                 }
+                recorded = pipeline.oldest() => {
+                    recorded?;
+                    continue;
+                }
+                message = next(&mut stream, opened.silence) => message?,
             };
             let Some(Message::Commit(commit)) = message.message else {
                 continue;
@@ -82,7 +83,7 @@ impl Follower {
             if position != last.next() {
                 return Err(Setback::Retry(format!("commit {position} came after {last}")));
             }
-            pipeline.take(read(commit, &opened)?).await?;
+            pipeline.take(read(commit, &opened)?);
             last = position;
         }
     }
