@@ -1,15 +1,16 @@
 //! WatchChanges: the journal as a stream.
 //!
 //! The stream pulls: it holds a position and one bounded run of commits, framed as they are stored, and
-//! makes the next when the last was taken. A slow watcher costs nothing and loses nothing. A sign of life
-//! comes at least every interval, while catching up too, and names the position of the last commit sent.
+//! makes the next when the last was taken. A slow watcher costs nothing and loses nothing. The first commit
+//! after a silence is sent at once, and what comes right behind it together. A sign of life comes at least
+//! every interval, while catching up too, and names the position of the last commit sent.
 
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
-use hansa_chassis::clock::Clock;
+use hansa_chassis::clock::{Clock, uptime};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::{JournalId, Position, Reader, Run};
 use hansa_proto::pb::registry::v1 as pb;
@@ -21,6 +22,10 @@ use tokio::time::Sleep;
 use tonic::Status;
 
 use crate::{codec, status};
+
+/// Who has caught up waits so long before the next commits: to be woken for each would cost the writer's
+/// callers more than it gains.
+const REST: Duration = Duration::from_millis(2);
 
 /// A checked request.
 struct Start {
@@ -78,6 +83,7 @@ pub(crate) async fn watch(
         position: start.after,
         interval: start.interval,
         silence: Box::pin(tokio::time::sleep(start.interval)),
+        rests_until: None,
         opened: Some(opened),
         ended: false,
     };
@@ -113,6 +119,8 @@ struct Watch {
     position: Position,
     interval: Duration,
     silence: Pin<Box<Sleep>>,
+    /// A time since the process began, when it has caught up.
+    rests_until: Option<Duration>,
     opened: Option<pb::WatchOpened>,
     ended: bool,
 }
@@ -136,19 +144,22 @@ impl Watch {
             biased;
             () = self.shutdown.drained() => return Err(status::not_serving()),
             () = &mut self.silence => return Ok(self.progress()),
-            run = run(&self.reader, self.position) => run?,
+            run = run(&self.reader, self.position, self.rests_until) => run?,
         };
-        match run {
+        let frames = match run {
             Run::Frames { frames, up_to } => {
                 self.position = up_to;
-                Ok(frames)
+                frames
             }
             Run::Apart(commit) => {
                 self.position = commit.position;
                 let watched = codec::watched(&commit).map_err(status::codec)?;
-                watched.message.map(framed).ok_or_else(status::not_serving)
+                watched.message.map(framed).ok_or_else(status::not_serving)?
             }
-        }
+        };
+        let caught_up = self.position == self.reader.head();
+        self.rests_until = caught_up.then(|| uptime() + REST);
+        Ok(frames)
     }
 
     fn progress(&mut self) -> Bytes {
@@ -162,7 +173,15 @@ impl Watch {
 }
 
 /// Waits until there is something to send. Nothing is lost when it is dropped half way.
-async fn run(reader: &Reader, position: Position) -> Result<Run, Status> {
+async fn run(
+    reader: &Reader,
+    position: Position,
+    rests_until: Option<Duration>,
+) -> Result<Run, Status> {
+    let rest = rests_until.map(|until| until.saturating_sub(uptime()));
+    if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+        tokio::time::sleep(rest).await;
+    }
     loop {
         reader.beyond(position).await.map_err(|_stopped| status::not_serving())?;
         let run = reader.run(position, reader.head()).await;

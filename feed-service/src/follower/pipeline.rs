@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
+use hansa_chassis::clock::uptime;
 use hansa_journal::{SubmitError, Writer};
-use tokio::time::Instant;
 
 use super::Setback;
 use super::gathering::Gathering;
@@ -31,7 +32,7 @@ impl<'w> Pipeline<'w> {
     pub(super) fn new(writer: &'w Writer<FeedMachine>) -> Pipeline<'w> {
         Pipeline {
             writer,
-            gathering: Gathering::new(Instant::now()),
+            gathering: Gathering::new(),
             under_way: VecDeque::new(),
             campaigns_to_close: true,
         }
@@ -42,14 +43,14 @@ impl<'w> Pipeline<'w> {
         self.gathering.add(commit);
     }
 
-    /// When commits are to be handed in, if any wait for that.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.gathering.due(Instant::now())
+    /// How long until commits are to be handed in, if any wait for that.
+    pub(super) fn waits(&self) -> Option<Duration> {
+        self.gathering.waits(uptime())
     }
 
     /// Hands in what was gathered.
     pub(super) async fn hand_in(&mut self) -> Result<(), Setback> {
-        for commit in self.gathering.take(Instant::now()) {
+        for commit in self.gathering.take(uptime()) {
             if self.under_way.len() >= UNDER_WAY {
                 self.oldest().await?;
             }

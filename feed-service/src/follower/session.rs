@@ -10,7 +10,6 @@ use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
 use hansa_proto::violation::Violations;
 use pb::registry_service_client::RegistryServiceClient;
 use pb::watch_changes_response::Message;
-use tokio::time::{Instant, sleep_until};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 
@@ -60,10 +59,10 @@ impl Follower {
         self.connected.send_replace(true);
         let mut last = opened.after;
         loop {
-            let due = pipeline.due();
+            let waits = pipeline.waits();
             let message = tokio::select! {
                 biased;
-                () = reached(due) => {
+                () = passed(waits) => {
                     pipeline.hand_in().await?;
                     continue;
                 }
@@ -155,10 +154,11 @@ fn opened(first: pb::WatchChangesResponse, place: Option<Followed>) -> Result<Op
     Ok(Opened { identity, continues, after, silence: interval.mul_f64(SILENT_INTERVALS) })
 }
 
-/// Waits for a moment; for ever when there is none.
-async fn reached(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
+/// Waits so long; for ever when it is not said how long.
+async fn passed(time: Option<Duration>) {
+    match time {
+        Some(Duration::ZERO) => {}
+        Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
     }
 }
