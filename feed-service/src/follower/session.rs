@@ -1,5 +1,6 @@
 //! One connection to the registry: from its place in the view until something goes wrong.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use hansa_journal::{Chain, JournalId, Position};
@@ -10,6 +11,7 @@ use hansa_proto::registry::{ChangeKind, Member, Membership, Network};
 use hansa_proto::violation::Violations;
 use pb::registry_service_client::RegistryServiceClient;
 use pb::watch_changes_response::Message;
+use tokio::time::Sleep;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 
@@ -58,14 +60,19 @@ impl Follower {
         );
         self.connected.send_replace(true);
         let mut last = opened.after;
+        let mut rest = None;
         loop {
-            let waits = pipeline.waits();
+            match pipeline.waits() {
+                Some(Duration::ZERO) => {
+                    rest = None;
+                    pipeline.hand_in().await?;
+                }
+                Some(time) if rest.is_none() => rest = Some(Box::pin(tokio::time::sleep(time))),
+                _ => {}
+            }
             let message = tokio::select! {
                 biased;
-                () = passed(waits) => {
-                    pipeline.hand_in().await?;
-                    continue;
-                }
+                () = passed(&mut rest) => continue,
                 recorded = pipeline.oldest() => {
                     recorded?;
                     continue;
@@ -154,11 +161,10 @@ fn opened(first: pb::WatchChangesResponse, place: Option<Followed>) -> Result<Op
     Ok(Opened { identity, continues, after, silence: interval.mul_f64(SILENT_INTERVALS) })
 }
 
-/// Waits so long; for ever when it is not said how long.
-async fn passed(time: Option<Duration>) {
-    match time {
-        Some(Duration::ZERO) => {}
-        Some(time) => tokio::time::sleep(time).await,
+/// Waits until it is over; for ever when there is none.
+async fn passed(rest: &mut Option<Pin<Box<Sleep>>>) {
+    match rest {
+        Some(rest) => rest.await,
         None => std::future::pending().await,
     }
 }
