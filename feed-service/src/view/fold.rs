@@ -1,5 +1,6 @@
-//! What a commit writes: its resources and their index keys. The same for a commit just decided and for
-//! one read back, so a rebuilt view cannot differ from a live one.
+//! What a commit writes: its resources and the keys that lead to them; its events are listed with those of
+//! its batch (`index.rs`). The same for a commit just decided and for one read back, so a rebuilt view cannot
+//! differ from a live one.
 
 use hansa_journal::Position;
 use hansa_proto::feed::EventKind;
