@@ -84,8 +84,11 @@ def colour(name):
 
 
 def main():
-    title = sys.argv[1]
-    found = list(stacks(sys.stdin))
+    if len(sys.argv) != 2:
+        sys.exit('usage: perf script --no-inline | draw.py "What it does" > picture.svg')
+    title, found = sys.argv[1], list(stacks(sys.stdin))
+    if not found:
+        sys.exit("no samples on standard input")
     drawn = list(boxes(tree(found), len(found), 0.0, 0))
     height = ROW * (max(depth for _, _, depth, _ in drawn) + 3)
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"')

@@ -225,11 +225,9 @@ impl Machine for FeedMachine {
 
     fn settle(&mut self, last: Position, chain: Chain) -> Result<(), Fault> {
         self.contents.settled();
-        let listed = self.unlisted.list(&mut self.staging);
+        self.unlisted.list(&mut self.staging).map_err(|error| view_fault(error, "read"))?;
         self.staging.keep();
-        listed
-            .and_then(|()| self.staging.settle(last, chain))
-            .map_err(|error| view_fault(error, "write"))
+        self.staging.settle(last, chain).map_err(|error| view_fault(error, "write"))
     }
 
     fn discard(&mut self) {

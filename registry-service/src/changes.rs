@@ -83,7 +83,7 @@ pub(crate) async fn watch(
         position: start.after,
         interval: start.interval,
         silence: Box::pin(tokio::time::sleep(start.interval)),
-        rests_until: None,
+        rests_until: Duration::ZERO,
         opened: Some(opened),
         ended: false,
     };
@@ -119,8 +119,8 @@ struct Watch {
     position: Position,
     interval: Duration,
     silence: Pin<Box<Sleep>>,
-    /// A time since the process began, when it has caught up.
-    rests_until: Option<Duration>,
+    /// Since the process began; past, unless it has just caught up.
+    rests_until: Duration,
     opened: Option<pb::WatchOpened>,
     ended: bool,
 }
@@ -157,8 +157,9 @@ impl Watch {
                 watched.message.map(framed).ok_or_else(status::not_serving)?
             }
         };
-        let caught_up = self.position == self.reader.head();
-        self.rests_until = caught_up.then(|| uptime() + REST);
+        if self.position == self.reader.head() {
+            self.rests_until = uptime() + REST;
+        }
         Ok(frames)
     }
 
@@ -173,13 +174,9 @@ impl Watch {
 }
 
 /// Waits until there is something to send. Nothing is lost when it is dropped half way.
-async fn run(
-    reader: &Reader,
-    position: Position,
-    rests_until: Option<Duration>,
-) -> Result<Run, Status> {
-    let rest = rests_until.map(|until| until.saturating_sub(uptime()));
-    if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+async fn run(reader: &Reader, position: Position, rests_until: Duration) -> Result<Run, Status> {
+    let rest = rests_until.saturating_sub(uptime());
+    if !rest.is_zero() {
         tokio::time::sleep(rest).await;
     }
     loop {
