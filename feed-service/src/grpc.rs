@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hansa_chassis::clock::Clock;
+use hansa_chassis::server::Services;
 use hansa_journal::{Position, ReadLimit, Reader, Writer, WriterState};
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
@@ -35,7 +36,6 @@ use hansa_view::{ReadView, View, ViewError};
 use pb::event::Body;
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
-use tonic::service::Routes;
 
 use crate::codec;
 use crate::domain::Command;
@@ -72,7 +72,7 @@ pub(crate) struct Feed {
 }
 
 /// All services of the feed.
-pub(crate) fn routes(feed: &Arc<Feed>) -> Routes {
+pub(crate) fn services(feed: &Arc<Feed>) -> Services {
     let statements = pb::statement_service_server::StatementServiceServer::new(
         statements::Statements(Arc::clone(feed)),
     );
@@ -80,9 +80,10 @@ pub(crate) fn routes(feed: &Arc<Feed>) -> Routes {
         Arc::clone(feed),
     ));
     let events = pb::feed_service_server::FeedServiceServer::new(events::Events(Arc::clone(feed)));
-    Routes::new(statements.max_decoding_message_size(REQUEST_BYTES))
-        .add_service(campaigns.max_decoding_message_size(REQUEST_BYTES))
-        .add_service(events.max_decoding_message_size(REQUEST_BYTES))
+    Services::default()
+        .and(statements.max_decoding_message_size(REQUEST_BYTES))
+        .and(campaigns.max_decoding_message_size(REQUEST_BYTES))
+        .and(events.max_decoding_message_size(REQUEST_BYTES))
 }
 
 /// The answer to a command: the body of the event that answers it.

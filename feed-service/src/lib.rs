@@ -195,10 +195,10 @@ async fn run_over(
         }
     });
     let watching = tokio::spawn(pass_on(shutdown, state.clone(), ending.clone()));
-    let routes = grpc::routes(&feed);
+    let services = grpc::services(&feed);
     drop(feed);
     let served =
-        serve(listener, routes, health, FILE_DESCRIPTOR_SET, config.serve, ending.clone()).await;
+        serve(listener, services, health, FILE_DESCRIPTOR_SET, config.serve, ending.clone()).await;
 
     ending.drain();
     watching.abort();

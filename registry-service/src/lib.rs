@@ -52,7 +52,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hansa_chassis::health::Health;
-use hansa_chassis::server::{self, ServeError};
+use hansa_chassis::server::{self, ServeError, Services};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_journal::disk::{Disk, RealDisk};
 use hansa_journal::{
@@ -64,7 +64,6 @@ use pb::registry::v1::landscape_service_server::{self, LandscapeServiceServer};
 use pb::registry::v1::registry_service_server::{self, RegistryServiceServer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tonic::service::Routes;
 
 pub use config::Config;
 
@@ -141,11 +140,12 @@ pub async fn run_on(
     let queries = Queries::new(view.clone(), reader, state.clone());
     let imports = Imports::new(writer.clone(), queue, shutdown.clone());
     let registry = Registry::new(writer.clone(), queries.clone(), imports, clock, shutdown.clone());
-    let routes = Routes::new(RegistryServiceServer::new(registry))
-        .add_service(LandscapeServiceServer::new(Landscape::new(queries)));
+    let services = Services::default()
+        .and(RegistryServiceServer::new(registry))
+        .and(LandscapeServiceServer::new(Landscape::new(queries)));
     let serving = server::serve(
         listener,
-        routes,
+        services,
         health.clone(),
         pb::FILE_DESCRIPTOR_SET,
         serve_options,

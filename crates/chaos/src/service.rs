@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hansa_chassis::health::Health;
-use hansa_chassis::server::{ServeError, ServeOptions, serve};
+use hansa_chassis::server::{ServeError, ServeOptions, Services, serve};
 use hansa_chassis::shutdown::Shutdown;
 use hansa_proto::pb;
 use hansa_proto::pb::chaos::v1::chaos_service_server::{ChaosService, ChaosServiceServer};
@@ -13,7 +13,6 @@ use hansa_proto::pb::chaos::v1::{
     SetPlanResponse,
 };
 use tokio::net::TcpListener;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::fault::{Fault, Known};
@@ -34,8 +33,8 @@ pub async fn serve_control(
     let health = Health::new();
     health.serving("hansa.chaos.v1.ChaosService").await;
     let descriptors = pb::CHAOS_FILE_DESCRIPTOR_SET;
-    let routes = Routes::new(service);
-    serve(listener, routes, health, descriptors, ServeOptions::default(), shutdown).await
+    let services = Services::default().and(service);
+    serve(listener, services, health, descriptors, ServeOptions::default(), shutdown).await
 }
 
 #[tonic::async_trait]

@@ -24,6 +24,7 @@ mod http2;
 mod life;
 mod limits;
 mod origin;
+mod services;
 mod tasks;
 
 use std::io;
@@ -31,10 +32,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tonic::service::Routes;
 
 pub use calls::patience;
 pub use limits::Limits;
+pub use services::Services;
 
 pub use crate::config::ServeOptions;
 use crate::health::Health;
@@ -98,15 +99,15 @@ fn require_loopback(address: SocketAddr) -> Result<(), BindError> {
 /// that nobody waits for.
 pub async fn serve(
     listener: TcpListener,
-    routes: Routes,
+    services: Services,
     health: Health,
     descriptor_set: &'static [u8],
     options: ServeOptions,
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
     require_loopback(listener.local_addr().map_err(ServeError::Address)?)?;
-    let routes = with_own_services(routes, &health, descriptor_set).await?;
-    let connections = Connections::new(routes, &options.limits);
+    let services = with_own_services(services, &health, descriptor_set).await?;
+    let connections = Connections::new(services, &options.limits);
 
     tokio::select! {
         () = connections.accept(&listener) => {}
@@ -138,20 +139,19 @@ async fn drain(connections: Connections, deadline: Duration, shutdown: &Shutdown
 
 /// Adds health v1 and reflection, v1 and v1alpha, to the services.
 async fn with_own_services(
-    routes: Routes,
+    services: Services,
     health: &Health,
     descriptor_set: &'static [u8],
-) -> Result<Routes, ServeError> {
+) -> Result<Services, ServeError> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(descriptor_set)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(routes
-        .add_service(health.service().await)
-        .add_service(reflection().build_v1().map_err(ServeError::Descriptors)?)
-        .add_service(reflection().build_v1alpha().map_err(ServeError::Descriptors)?)
-        .prepare())
+    Ok(services
+        .and(health.service().await)
+        .and(reflection().build_v1().map_err(ServeError::Descriptors)?)
+        .and(reflection().build_v1alpha().map_err(ServeError::Descriptors)?))
 }
 
 #[cfg(test)]

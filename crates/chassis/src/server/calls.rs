@@ -14,12 +14,11 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::service::Routes;
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::Limits;
 use super::arrival::{Arriving, Room};
+use super::services::Services;
 use crate::status;
 
 /// At most this much of a deadline is kept for the answer: after it nobody hears it.
@@ -27,8 +26,11 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
 
 /// The services, and the room for calls to them.
 #[derive(Debug, Clone)]
-pub(super) struct Calls {
-    routes: Routes,
+pub(super) struct Calls(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    services: Services,
     places: Arc<Semaphore>,
     places_max: usize,
     /// Every connection and every call is a task.
@@ -39,31 +41,30 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new(routes: Routes, limits: &Limits, tasks: TaskTracker) -> Self {
+    pub(super) fn new(services: Services, limits: &Limits, tasks: TaskTracker) -> Self {
         let places_max = limits.max_waiting_calls;
         let places = Arc::new(Semaphore::new(places_max.min(Semaphore::MAX_PERMITS)));
         let (open_max, arrival) = (limits.max_open_calls, limits.request_deadline);
         let room = Room::new(limits.max_request_bytes);
-        Self { routes, places, places_max, tasks, open_max, room, arrival }
+        Self(Arc::new(Shared { services, places, places_max, tasks, open_max, room, arrival }))
     }
 
-    pub(super) async fn answer(
-        mut self,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, Infallible> {
+    pub(super) async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        let Self(shared) = self;
         // Connections are tasks too, and have a limit of their own: a little more than this is open.
-        if self.tasks.len() > self.open_max {
-            return Ok(status::too_many_open(self.open_max).into_http());
+        if shared.tasks.len() > shared.open_max {
+            return Ok(status::too_many_open(shared.open_max).into_http());
         }
-        let Ok(_place) = self.places.clone().try_acquire_owned() else {
-            return Ok(status::too_many_calls(self.places_max).into_http());
+        let Ok(_place) = shared.places.clone().try_acquire_owned() else {
+            return Ok(status::too_many_calls(shared.places_max).into_http());
         };
         let (parts, body) = request.into_parts();
-        let (arriving, _answered) = Arriving::new(body, self.arrival, self.room.clone());
+        let (arriving, _answered) = Arriving::new(body, shared.arrival, shared.room.clone());
         let request = Request::from_parts(parts, Body::new(arriving));
         let answer = match deadline(request.headers()) {
-            None => self.routes.call(request).await?,
-            Some(limit) => match tokio::time::timeout(limit, self.routes.call(request)).await {
+            None => shared.services.answer(request).await?,
+            Some(limit) => match tokio::time::timeout(limit, shared.services.answer(request)).await
+            {
                 Ok(answer) => answer?,
                 Err(_) => status::deadline_passed().into_http(),
             },
@@ -113,6 +114,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::server::answering::Answer;
     use tonic_types::StatusExt;
 
     fn headers(timeout: &str) -> HeaderMap {
@@ -155,24 +157,27 @@ mod tests {
         assert_eq!(deadline(&HeaderMap::new()), None);
     }
 
-    async fn answer(calls: Calls, headers: HeaderMap) -> Status {
+    fn request(headers: HeaderMap) -> Request<Body> {
         let mut request = Request::new(Body::empty());
         *request.headers_mut() = headers;
-        *request.uri_mut() = "/slow".parse().unwrap();
-        let answer = calls.answer(request).await.unwrap();
+        *request.uri_mut() = "/slow/Call".parse().unwrap();
+        request
+    }
+
+    async fn answer(calls: Calls, headers: HeaderMap) -> Status {
+        let answer = calls.answer(request(headers)).await.unwrap();
         Status::from_header_map(answer.headers()).unwrap()
     }
 
     /// Services that never answer.
-    fn never() -> Routes {
-        let unanswered =
-            tower::service_fn(|_| std::future::pending::<Result<Response<Body>, Infallible>>());
-        Routes::from(Routes::default().into_axum_router().fallback_service(unanswered))
+    fn never() -> Services {
+        let unanswered = |_| Box::pin(std::future::pending()) as Answer;
+        Services::default().named("slow", tower::service_fn(unanswered))
     }
 
-    fn one_call_of(routes: Routes) -> Calls {
+    fn one_call_of(services: Services) -> Calls {
         let limits = Limits { max_waiting_calls: 1, ..Limits::default() };
-        Calls::new(routes, &limits, TaskTracker::new())
+        Calls::new(services, &limits, TaskTracker::new())
     }
 
     #[tokio::test]
@@ -186,8 +191,8 @@ mod tests {
     #[tokio::test]
     async fn calls_beyond_the_limit_are_refused_at_once() {
         let calls = one_call_of(never());
-        let waiting = tokio::spawn(calls.clone().answer(Request::new(Body::empty())));
-        while calls.places.available_permits() > 0 {
+        let waiting = tokio::spawn(calls.clone().answer(request(HeaderMap::new())));
+        while calls.0.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         let status = answer(calls, HeaderMap::new()).await;

@@ -18,7 +18,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
-use tonic::service::Routes;
 use tower::service_fn;
 
 use super::Limits;
@@ -28,6 +27,7 @@ use super::hello::{Hello, Rewound, hello};
 use super::http2::{Http2, Terms};
 use super::life::Life;
 use super::limits;
+use super::services::Services;
 use super::tasks::Tasks;
 
 /// How long accepting pauses when the system refuses, as it does when files run out.
@@ -45,10 +45,10 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(routes: Routes, limits: &Limits) -> Self {
+    pub(super) fn new(services: Services, limits: &Limits) -> Self {
         let tasks = Tasks::default();
         Self {
-            answering: Answering::new(Calls::new(routes, limits, tasks.tracker())),
+            answering: Answering::new(Calls::new(services, limits, tasks.tracker())),
             limits: limits.clone(),
             places: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
             stopped: CancellationToken::new(),

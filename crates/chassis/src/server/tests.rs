@@ -20,6 +20,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_types::StatusExt;
 
+use super::answering::Answer;
 use super::*;
 use crate::clock::Stopwatch;
 
@@ -53,7 +54,7 @@ impl Running {
     ) -> Self {
         let shutdown = Shutdown::new();
         let server =
-            serve(listener, Routes::default(), health.clone(), &[], options, shutdown.clone());
+            serve(listener, Services::default(), health.clone(), &[], options, shutdown.clone());
         Self { address, health, shutdown, serving: tokio::spawn(server) }
     }
 
@@ -99,7 +100,7 @@ async fn a_listener_that_others_reach_is_not_served() {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let options = ServeOptions::default();
     let ended =
-        serve(listener, Routes::default(), Health::new(), &[], options, Shutdown::new()).await;
+        serve(listener, Services::default(), Health::new(), &[], options, Shutdown::new()).await;
     assert!(matches!(ended, Err(ServeError::Listener(BindError::NotLoopback { .. }))));
 }
 
@@ -246,17 +247,17 @@ async fn no_task_outlives_the_server() {
     let held = kept.clone();
     let call = tower::service_fn(move |_request| {
         let held = held.clone();
-        async move {
+        Box::pin(async move {
             std::future::pending::<()>().await;
             drop(held);
-            Ok::<_, std::convert::Infallible>(http::Response::new(tonic::body::Body::empty()))
-        }
+            Ok(http::Response::new(tonic::body::Body::empty()))
+        }) as Answer
     });
-    let router = Routes::default().into_axum_router().route_service("/things.v1.Things/Wait", call);
+    let services = Services::default().named("things.v1.Things", call);
     let (listener, address) = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (health, shutdown) = (Health::new(), Shutdown::new());
     let options = ServeOptions::default();
-    let server = serve(listener, router.into(), health.clone(), &[], options, shutdown.clone());
+    let server = serve(listener, services, health.clone(), &[], options, shutdown.clone());
     let running = Running { address, health, shutdown, serving: tokio::spawn(server) };
 
     let before = std::sync::Arc::strong_count(&kept);

@@ -1,7 +1,6 @@
 //! HTTP/2 as clients speak it, well and badly, over real sockets.
 #![allow(clippy::unwrap_used)]
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{FutureExt as _, future, stream};
@@ -15,12 +14,13 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::service::{AxumBody, Routes};
 
 use super::*;
 use crate::framed;
+use crate::server::answering::Answer;
 use crate::server::calls::Calls;
 use crate::server::hello::{Hello, hello};
+use crate::server::services::Services;
 
 /// Long enough that a test which waits for it has failed.
 const FAR_AWAY: Duration = Duration::from_secs(60);
@@ -46,16 +46,13 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let service = tower::service_fn(move |request: Request<AxumBody>| {
-            let answer = answer(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await) }
+        let service = tower::service_fn(move |request| {
+            let answer = answer(request);
+            Box::pin(async move { Ok(answer.await) }) as Answer
         });
-        let routes: Routes = Routes::default()
-            .into_axum_router()
-            .route_service("/things.v1.Things/Do", service)
-            .into();
+        let services = Services::default().named("things.v1.Things", service);
         let (tracker, life) = (TaskTracker::new(), Arc::default());
-        let calls = Calls::new(routes, &crate::server::Limits::default(), tracker.clone());
+        let calls = Calls::new(services, &crate::server::Limits::default(), tracker.clone());
         let answering = Answering::new(calls);
         let keepalive = (keepalive, keepalive);
         let terms = Terms { max_streams: 100, keepalive, answering, tracker, life };
