@@ -12,6 +12,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,8 +109,12 @@ type Outcome<M> = Result<<M as Machine>::Answer, SubmitError<<M as Machine>::Ref
 /// Where the outcome of a command goes.
 type Asker<M> = oneshot::Sender<Outcome<M>>;
 
+/// A command, and who asked.
+type Asked<M> = (<M as Machine>::Command, Asker<M>);
+
 enum Message<M: Machine> {
-    Command(M::Command, Asker<M>),
+    Command(Asked<M>),
+    Commands(Vec<Asked<M>>),
     Stop,
 }
 
@@ -187,6 +192,7 @@ impl<M: Machine> Writer<M> {
             options,
             runtime,
             commands,
+            at_hand: VecDeque::new(),
             state: state_sender,
             released: released_sender,
             ring,
@@ -206,7 +212,7 @@ impl<M: Machine> Writer<M> {
     pub async fn submit(&self, command: M::Command) -> Result<M::Answer, SubmitError<M::Refusal>> {
         self.serving()?;
         let (sender, answer) = oneshot::channel();
-        match self.queue.try_send(Message::Command(command, sender)) {
+        match self.queue.try_send(Message::Command((command, sender))) {
             Ok(()) => Pending::<M>(answer).answer().await,
             Err(TrySendError::Full(_)) => Err(SubmitError::QueueFull),
             Err(TrySendError::Closed(_)) => Err(SubmitError::NotServing),
@@ -229,9 +235,26 @@ impl<M: Machine> Writer<M> {
     ) -> Result<Pending<M>, SubmitError<M::Refusal>> {
         self.serving()?;
         let (sender, answer) = oneshot::channel();
-        let sent = self.queue.send(Message::Command(command, sender)).await;
+        let sent = self.queue.send(Message::Command((command, sender))).await;
         sent.map_err(|_| SubmitError::NotServing)?;
         Ok(Pending(answer))
+    }
+
+    /// Like [`Writer::enqueue`] of each, in order; they take one place in the queue, and no batch begins
+    /// with the first of them only because the others are still on their way.
+    pub async fn enqueue_all(
+        &self,
+        commands: impl IntoIterator<Item = M::Command>,
+    ) -> Result<Vec<Pending<M>>, SubmitError<M::Refusal>> {
+        self.serving()?;
+        let asked = commands.into_iter().map(|command| {
+            let (sender, answer) = oneshot::channel();
+            ((command, sender), Pending(answer))
+        });
+        let (asked, pending) = asked.unzip();
+        let sent = self.queue.send(Message::Commands(asked)).await;
+        sent.map_err(|_| SubmitError::NotServing)?;
+        Ok(pending)
     }
 
     /// Stops the thread after the batch it is in; commands still waiting are told `NotServing`. When

@@ -14,7 +14,7 @@ use super::gathering::Gathering;
 use crate::domain::{Command, RegistryCommit, Rejection};
 use crate::machine::{Answer, FeedMachine, Request};
 
-/// Commits that may be under way.
+/// So many commits that are under way are enough.
 const UNDER_WAY: usize = 256;
 
 type Outcome = Result<Answer, SubmitError<Rejection>>;
@@ -50,35 +50,36 @@ impl<'w> Pipeline<'w> {
 
     /// Hands in what was gathered.
     pub(super) async fn hand_in(&mut self) -> Result<(), Setback> {
-        for commit in self.gathering.take(uptime()) {
-            if self.under_way.len() >= UNDER_WAY {
-                self.oldest().await?;
-            }
-            self.enqueue(Command::RecordRegistryCommit(commit)).await?;
+        while self.under_way.len() >= UNDER_WAY {
+            self.oldest().await?;
         }
-        Ok(())
+        let commits = self.gathering.take(uptime());
+        self.enqueue(commits.into_iter().map(Command::RecordRegistryCommit)).await
     }
 
     /// Asks to close the campaigns of networks that have ended, if some may still run. May be given up
     /// at any time: it is then asked for again.
     pub(super) async fn close_campaigns(&mut self) -> Result<(), Setback> {
         if self.campaigns_to_close {
-            self.enqueue(Command::CloseCampaigns).await?;
+            self.enqueue([Command::CloseCampaigns]).await?;
             self.campaigns_to_close = false;
         }
         Ok(())
     }
 
-    async fn enqueue(&mut self, command: Command) -> Result<(), Setback> {
-        let request = Request {
+    async fn enqueue(
+        &mut self,
+        commands: impl IntoIterator<Item = Command> + Send,
+    ) -> Result<(), Setback> {
+        let requests = commands.into_iter().map(|command| Request {
             principal: String::new(),
             request_id: None,
             payload_hash: [0; 32],
             validate_only: false,
             command,
-        };
-        let pending = self.writer.enqueue(request).await.map_err(setback)?;
-        self.under_way.push_back(Box::pin(pending.answer()));
+        });
+        let pending = self.writer.enqueue_all(requests).await.map_err(setback)?;
+        self.under_way.extend(pending.into_iter().map(|it| Box::pin(it.answer()) as _));
         Ok(())
     }
 

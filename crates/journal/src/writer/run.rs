@@ -1,6 +1,7 @@
 //! The writer's thread from replay to its end.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::batch::Batch;
-use super::{Message, SubmitError, WriterOptions, WriterState};
+use super::{Asked, Message, SubmitError, WriterOptions, WriterState};
 use crate::reader::{OpenJournal, Released};
 use crate::ring::Ring;
 use crate::{AppendError, Commit, Fault, Journal, Machine, Slot};
@@ -21,6 +22,8 @@ pub(super) struct Run<M: Machine> {
     pub(super) options: WriterOptions,
     pub(super) runtime: Handle,
     pub(super) commands: mpsc::Receiver<Message<M>>,
+    /// Came together, and are next.
+    pub(super) at_hand: VecDeque<Asked<M>>,
     pub(super) state: watch::Sender<WriterState>,
     pub(super) released: watch::Sender<Released>,
     pub(super) ring: Arc<Ring>,
@@ -37,15 +40,18 @@ impl<M: Machine> Run<M> {
             Ok(Err(fault)) => Some(described(&fault)),
             Err(panic) => Some(format!("the writer panicked: {}", panic_message(&*panic))),
         };
-        let Run { journal, machine, mut commands, state, released, open, .. } = self;
+        let Run { journal, machine, mut commands, at_hand, state, released, open, .. } = self;
         if let Some(why) = &failure {
             tracing::error!(%why, "the writer failed");
             state.send_replace(WriterState::Failed(why.as_str().into()));
         }
         commands.close();
+        not_decided::<M>(at_hand);
         while let Some(message) = commands.blocking_recv() {
-            if let Message::Command(_, answer) = message {
-                let _ = answer.send(Err(SubmitError::NotServing));
+            match message {
+                Message::Command(asked) => not_decided::<M>([asked]),
+                Message::Commands(asked) => not_decided::<M>(asked),
+                Message::Stop => {}
             }
         }
         drop(released);
@@ -66,12 +72,12 @@ impl<M: Machine> Run<M> {
             return Ok(());
         }
         self.state.send_replace(WriterState::Serving);
-        while let Some(Message::Command(command, answer)) = self.commands.blocking_recv() {
+        while let Some(asked) = self.next() {
             if self.told_to_stop() {
-                let _ = answer.send(Err(SubmitError::NotServing));
+                not_decided::<M>([asked]);
                 return Ok(());
             }
-            let (batch, stop) = self.decide_batch(command, answer)?;
+            let (batch, stop) = self.decide_batch(asked)?;
             self.write(batch)?;
             if stop {
                 return Ok(());
@@ -80,16 +86,26 @@ impl<M: Machine> Run<M> {
         Ok(())
     }
 
+    /// Waits for the next command; none when it is time to stop.
+    fn next(&mut self) -> Option<Asked<M>> {
+        loop {
+            if let Some(asked) = self.at_hand.pop_front() {
+                return Some(asked);
+            }
+            match self.commands.blocking_recv()? {
+                Message::Command(asked) => return Some(asked),
+                Message::Commands(asked) => self.at_hand.extend(asked),
+                Message::Stop => return None,
+            }
+        }
+    }
+
     /// Decides the first command and those that wait behind it, as many as a batch takes. Says too
     /// whether it is time to stop.
-    fn decide_batch(
-        &mut self,
-        command: M::Command,
-        answer: super::Asker<M>,
-    ) -> Result<(Batch<M>, bool), Fault> {
+    fn decide_batch(&mut self, first: Asked<M>) -> Result<(Batch<M>, bool), Fault> {
         let (tail, _) = self.journal.tail();
         let mut batch = Batch::new(tail);
-        let mut next = Some((command, answer));
+        let mut next = Some(first);
         while let Some((command, answer)) = next.take() {
             let recorded_at_micros = (self.options.now_micros)();
             let slot = Slot { position: batch.next_position(), recorded_at_micros };
@@ -107,11 +123,15 @@ impl<M: Machine> Run<M> {
             {
                 break;
             }
-            match self.commands.try_recv() {
-                Ok(Message::Command(command, answer)) => next = Some((command, answer)),
-                Ok(Message::Stop) => return Ok((batch, true)),
-                Err(_) => {}
+            if self.at_hand.is_empty() {
+                match self.commands.try_recv() {
+                    Ok(Message::Command(asked)) => next = Some(asked),
+                    Ok(Message::Commands(asked)) => self.at_hand.extend(asked),
+                    Ok(Message::Stop) => return Ok((batch, true)),
+                    Err(_) => {}
+                }
             }
+            next = next.or_else(|| self.at_hand.pop_front());
         }
         Ok((batch, false))
     }
@@ -174,6 +194,13 @@ impl<M: Machine> Run<M> {
     /// already.
     fn tell_readers(&self) {
         self.released.send_modify(|_| {});
+    }
+}
+
+/// They are told that nothing became of them.
+fn not_decided<M: Machine>(asked: impl IntoIterator<Item = Asked<M>>) {
+    for (_, answer) in asked {
+        let _ = answer.send(Err(SubmitError::NotServing));
     }
 }
 

@@ -136,6 +136,52 @@ async fn a_batch_is_bounded() {
 }
 
 #[tokio::test]
+async fn what_is_handed_in_together_begins_together() {
+    let bounded = WriterOptions { batch_commands: 8, queue: 2, ..options() };
+    let house = House::new(bounded).await;
+    let asks = |name, count| (0..count).map(move |_| Ask::Add(name, 1));
+    let together = house.writer.enqueue_all(asks("a", 20)).await.unwrap();
+    for (expected, pending) in (1..).zip(together) {
+        assert_eq!(pending.answer().await.unwrap(), expected, "decided in order");
+    }
+    assert_eq!(house.faulty.appended(), [8, 8, 4], "however few were there when it began");
+
+    let held = house.hold().await;
+    let waiting = house.writer.enqueue(Ask::Add("a", 1)).await.unwrap();
+    let together = house.writer.enqueue_all(asks("a", 9)).await.unwrap();
+    let refused = house.writer.submit(Ask::Get("a")).await;
+    assert!(matches!(refused, Err(SubmitError::QueueFull)), "was {refused:?}");
+    house.faulty.release();
+    held.answer().await.unwrap();
+    assert_eq!(waiting.answer().await.unwrap(), 21);
+    for (expected, pending) in (22..).zip(together) {
+        assert_eq!(pending.answer().await.unwrap(), expected, "nobody comes between");
+    }
+    assert_eq!(house.faulty.appended()[3..], [1, 8, 2]);
+}
+
+#[tokio::test]
+async fn of_what_is_handed_in_together_the_rest_is_told_of_a_stop() {
+    let house = House::new(WriterOptions { batch_commands: 8, ..options() }).await;
+    house.memory.close_gate();
+    let asks = (0..20).map(|_| Ask::Add("a", 1));
+    let mut together = house.writer.enqueue_all(asks).await.unwrap();
+    house.memory.reached_gate().await;
+    let writer = house.writer.clone();
+    let stop = tokio::spawn(async move { writer.stop().await });
+    tokio::task::yield_now().await;
+    house.memory.open_gate();
+    stop.await.unwrap();
+    for pending in together.drain(8..) {
+        let outcome = pending.answer().await;
+        assert!(matches!(outcome, Err(SubmitError::NotServing)), "was {outcome:?}");
+    }
+    for (expected, pending) in (1..).zip(together) {
+        assert_eq!(pending.answer().await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_is_an_error_at_once() {
     let house = House::new(WriterOptions { queue: 2, ..options() }).await;
     let held = house.hold().await;
