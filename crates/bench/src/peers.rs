@@ -102,6 +102,7 @@ enum Contender {
     Nats,
     NatsAlways,
     HansaJoin,
+    HansaFollowed,
     HansaStatement,
     HansaMembership,
     HansaImport,
@@ -139,12 +140,12 @@ impl Work {
 
     fn contenders(self) -> &'static [Contender] {
         use Contender::{
-            Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaImport,
-            HansaJoin, HansaMembership, HansaRaw, HansaStatement, Nats, NatsAlways,
+            Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaFollowed,
+            HansaImport, HansaJoin, HansaMembership, HansaRaw, HansaStatement, Nats, NatsAlways,
         };
         match self {
             Work::Write | Work::WriteAlone => {
-                &[Etcd, NatsAlways, HansaJoin, HansaStatement, FloorCall, FloorSync]
+                &[Etcd, NatsAlways, HansaJoin, HansaFollowed, HansaStatement, FloorCall, FloorSync]
             }
             Work::Read => &[Etcd, HansaMembership],
             Work::Bulk => &[NatsAlways, Nats, HansaImport],
@@ -172,6 +173,7 @@ impl Contender {
             (Contender::Nats, _) => "JetStream, default sync (not durable)",
             (Contender::NatsAlways, _) => "JetStream, sync always",
             (Contender::HansaJoin, _) => "Hansa, join",
+            (Contender::HansaFollowed, _) => "Hansa, join, the feed following",
             (Contender::HansaStatement, _) => "Hansa, statement",
             (Contender::HansaMembership, _) => "Hansa, membership",
             (Contender::HansaFeed, Work::Replay) => "Hansa, client of tonic",
@@ -196,6 +198,7 @@ impl Contender {
             }
             Contender::HansaFeed
             | Contender::HansaRaw
+            | Contender::HansaFollowed
             | Contender::HansaStatement
             | Contender::FloorDecoding
                 if !executables.feed.is_file() =>
@@ -203,6 +206,7 @@ impl Contender {
                 Some("feed-service is not beside this program")
             }
             Contender::HansaJoin
+            | Contender::HansaFollowed
             | Contender::HansaStatement
             | Contender::HansaMembership
             | Contender::HansaImport
@@ -262,13 +266,17 @@ impl Contender {
                 hansa::imports(executables, usize::try_from(effort.count)?).await
             }
             Contender::HansaJoin => {
-                hansa::joins(&hansa::Pair::start(executables).await?, callers).await
+                hansa::joins(&hansa::Filled::start(executables).await?, callers).await
+            }
+            Contender::HansaFollowed => {
+                let pair = hansa::Pair::start(executables).await?;
+                hansa::joins(&pair.filled, callers).await
             }
             Contender::HansaStatement => {
                 hansa::publish(&hansa::Pair::start(executables).await?, callers).await
             }
             Contender::HansaMembership => {
-                hansa::gets(&hansa::Pair::start(executables).await?, callers).await
+                hansa::gets(&hansa::Filled::start(executables).await?, callers).await
             }
             Contender::FloorCall => {
                 let server = Server::registry(&executables.registry).await?;

@@ -32,8 +32,8 @@ enum Bound {
 
 use Bound::{AtLeast, AtMost};
 use Contender::{
-    Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaJoin, HansaMembership,
-    HansaStatement, Nats,
+    Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaFollowed, HansaJoin,
+    HansaMembership, HansaStatement, Nats,
 };
 use Of::{P50, P99, PerSecond, Processor};
 
@@ -41,12 +41,15 @@ const fn goal(work: Work, who: Contender, peer: Option<Contender>, of: Of, bound
     Goal { work, who, peer, of, bound }
 }
 
-const GOALS: [Goal; 17] = [
+const GOALS: [Goal; 20] = [
     goal(Work::Write, HansaJoin, Some(Etcd), PerSecond, AtLeast(2.0)),
     goal(Work::Write, HansaJoin, Some(Etcd), Processor, AtMost(0.5)),
+    goal(Work::Write, HansaFollowed, Some(Etcd), PerSecond, AtLeast(2.0)),
+    goal(Work::Write, HansaFollowed, Some(Etcd), Processor, AtMost(0.5)),
     goal(Work::Write, HansaStatement, Some(Etcd), PerSecond, AtLeast(2.0)),
     goal(Work::Write, HansaStatement, Some(Etcd), Processor, AtMost(0.5)),
     goal(Work::WriteAlone, HansaJoin, Some(Etcd), P50, AtMost(0.8)),
+    goal(Work::WriteAlone, HansaFollowed, Some(Etcd), P50, AtMost(0.8)),
     goal(Work::WriteAlone, HansaStatement, Some(Etcd), P50, AtMost(0.8)),
     goal(Work::Read, HansaMembership, Some(Etcd), PerSecond, AtLeast(2.5)),
     goal(Work::FanOut, HansaFeed, Some(Nats), PerSecond, AtLeast(1.5)),

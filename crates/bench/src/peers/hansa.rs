@@ -29,14 +29,19 @@ const NETWORKS: usize = 20;
 /// Members that join each of them.
 const MEMBERS: usize = 50_000;
 
-/// A registry and its feed, with networks and members and no membership but those of [`World`].
+/// A registry with networks and members, and no membership but those of [`World`].
+#[derive(Debug)]
+pub struct Filled {
+    registry: Server,
+    world: Arc<World>,
+}
+
+/// A registry, and the feed that follows it.
 #[derive(Debug)]
 pub struct Pair {
     /// The registry.
-    pub registry: Server,
-    /// The feed.
-    pub feed: Server,
-    world: Arc<World>,
+    pub filled: Filled,
+    feed: Server,
 }
 
 /// Connections to a server.
@@ -58,23 +63,31 @@ pub async fn registry(server: &Server) -> Result<Registry> {
     })
 }
 
-impl Pair {
-    /// Starts both, fills the registry and waits until the feed has followed.
-    pub async fn start(executables: &Executables) -> Result<Pair> {
+impl Filled {
+    /// Starts a registry and fills it.
+    pub async fn start(executables: &Executables) -> Result<Filled> {
         let registry = Server::registry(&executables.registry).await?;
-        let feed = Server::feed(&executables.feed, &registry).await?;
         let plan =
             Plan { seed: 1, networks: NETWORKS, members: MEMBERS, memberships: NETWORKS * 500 };
         let world = Arc::new(World::new(plan));
         fill(&self::registry(&registry).await?, &world, |_| {}).await?;
-        let pair = Pair { registry, feed, world };
+        Ok(Filled { registry, world })
+    }
+}
+
+impl Pair {
+    /// Starts both, and waits until the feed has followed what the registry is filled with.
+    pub async fn start(executables: &Executables) -> Result<Pair> {
+        let filled = Filled::start(executables).await?;
+        let feed = Server::feed(&executables.feed, &filled.registry).await?;
+        let pair = Pair { filled, feed };
         pair.followed().await?;
         Ok(pair)
     }
 
     /// Waits until the feed has read everything the registry has.
     async fn followed(&self) -> Result<()> {
-        let mut registry = registry(&self.registry).await?.registry;
+        let mut registry = registry(&self.filled.registry).await?.registry;
         let network = pb::GetNetworkRequest { name: network_name(0), ..Default::default() };
         let head = registry.get_network(network).await?.into_inner().position;
         let mut feed = FeedServiceClient::new(channels(&self.feed, 1).await?.remove(0));
@@ -99,12 +112,12 @@ async fn registries(
 }
 
 /// Joins, each of a member that was not in the network.
-pub async fn joins(pair: &Pair, callers: Callers) -> Result<Figure> {
+pub async fn joins(filled: &Filled, callers: Callers) -> Result<Figure> {
     let members: Vec<Vec<usize>> =
-        (0..NETWORKS).map(|network| pair.world.strangers_to(network).collect()).collect();
+        (0..NETWORKS).map(|network| filled.world.strangers_to(network).collect()).collect();
     let members = Arc::new(members);
-    let clients = registries(&pair.registry, callers).await?;
-    calls(&pair.registry, callers, &clients, move |mut client, number| {
+    let clients = registries(&filled.registry, callers).await?;
+    calls(&filled.registry, callers, &clients, move |mut client, number| {
         let (network, place) = (number as usize % NETWORKS, number as usize / NETWORKS);
         let member = members[network].get(place).copied();
         async move {
@@ -154,10 +167,10 @@ pub async fn publish(pair: &Pair, callers: Callers) -> Result<Figure> {
 }
 
 /// Reads memberships at random.
-pub async fn gets(pair: &Pair, callers: Callers) -> Result<Figure> {
-    let names = Arc::new(sample(&pair.world, 10_000));
-    let clients = registries(&pair.registry, callers).await?;
-    calls(&pair.registry, callers, &clients, move |mut client, number| {
+pub async fn gets(filled: &Filled, callers: Callers) -> Result<Figure> {
+    let names = Arc::new(sample(&filled.world, 10_000));
+    let clients = registries(&filled.registry, callers).await?;
+    calls(&filled.registry, callers, &clients, move |mut client, number| {
         let name = names[number.wrapping_mul(0x9e37_79b9) as usize % names.len()].clone();
         async move {
             let request = pb::GetMembershipRequest { name, ..Default::default() };
