@@ -15,20 +15,20 @@ use super::subscription::{Subscription, Turn};
 /// See the top of this file.
 pub(super) struct Driven {
     /// While nothing else is done for it, until it has ended.
-    subscription: Option<Box<Subscription>>,
-    work: Option<BoxFuture<'static, (Turn, Box<Subscription>)>>,
+    subscription: Option<Subscription>,
+    work: Option<BoxFuture<'static, (Turn, Subscription)>>,
 }
 
 impl Driven {
     pub(super) fn new(subscription: Subscription) -> Driven {
-        Driven { subscription: Some(Box::new(subscription)), work: None }
+        Driven { subscription: Some(subscription), work: None }
     }
 
     /// Bytes of it while it does nothing but wait.
     #[cfg(test)]
     pub(super) fn waits(&self) -> Option<usize> {
         let only_waits = self.subscription.is_some() && self.work.is_none();
-        only_waits.then_some(size_of::<Subscription>() + size_of::<Driven>())
+        only_waits.then_some(size_of::<Driven>())
     }
 
     /// Bytes held for its reader, who was just given something.

@@ -17,12 +17,15 @@ use crate::terms::Term;
 use crate::view::search::{self, Axes};
 
 /// What one subscription waits for.
+#[repr(C)]
 pub(super) struct Live {
+    /// Whether there is no filter.
+    takes_all: bool,
     /// Held until something else wakes it.
     listener: Option<Listener>,
-    axes: Arc<Axes>,
     /// Entered when it is live for the first time.
     interest: Option<Interest>,
+    axes: Arc<Axes>,
     /// Events that the look-out had seen when it was asked last.
     seen_events: u64,
     /// Commits that are known to match and were not taken yet, nothing else among them.
@@ -42,9 +45,10 @@ pub(super) enum Ahead {
 impl Live {
     pub(super) fn new(axes: Axes, listener: Listener) -> Live {
         Live {
+            takes_all: axes.is_empty(),
             listener: Some(listener),
-            axes: Arc::new(axes),
             interest: None,
+            axes: Arc::new(axes),
             seen_events: 0,
             due: VecDeque::new(),
         }
@@ -52,7 +56,7 @@ impl Live {
 
     /// Whether it has a filter and is not with those who wait yet.
     pub(super) fn is_to_be_entered(&self) -> bool {
-        !self.axes.is_empty() && self.interest.is_none()
+        !self.takes_all && self.interest.is_none()
     }
 
     /// Enters it with those who wait.
@@ -74,7 +78,7 @@ impl Live {
 
     /// Whether there is no filter.
     pub(super) fn takes_all(&self) -> bool {
-        self.axes.is_empty()
+        self.takes_all
     }
 
     /// What is due, if anything.

@@ -14,24 +14,30 @@ use tokio::time::Sleep;
 const MOMENTS: u32 = 16;
 
 /// The time until a sign of life is due.
+#[repr(C)]
 pub(super) struct Rest {
-    interval: Duration,
-    sleep: Pin<Box<Sleep>>,
-    /// Who is woken when it is over.
+    /// When it is over, since the process began: asked for at every turn, where the timer is far away.
+    over_at: Duration,
+    /// Who is woken then.
     waker: Option<Waker>,
+    sleep: Pin<Box<Sleep>>,
+    interval: Duration,
 }
 
 impl Rest {
     pub(super) fn new(interval: Duration) -> Rest {
         let sleep = Box::pin(tokio::time::sleep(interval));
-        let mut rest = Rest { interval, sleep, waker: None };
+        let mut rest = Rest { over_at: Duration::ZERO, waker: None, sleep, interval };
         rest.again();
         rest
     }
 
     /// Begins anew.
     pub(super) fn again(&mut self) {
-        self.sleep.set(tokio::time::sleep(until(self.interval, clock::uptime())));
+        let now = clock::uptime();
+        let until = until(self.interval, now);
+        self.over_at = now + until;
+        self.sleep.set(tokio::time::sleep(until));
         // It runs only once it was asked.
         let _ = self.sleep.as_mut().now_or_never();
         self.waker = None;
@@ -39,7 +45,7 @@ impl Rest {
 
     /// Whether it is over.
     pub(super) fn is_over(&self) -> bool {
-        self.sleep.is_elapsed()
+        clock::uptime() >= self.over_at
     }
 
     /// Ready when it is over. The timer is told only once who waits: they mostly wait for something else.
@@ -51,6 +57,7 @@ impl Rest {
             return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
+        // The timer rings at the moment or after it, never before.
         self.sleep.as_mut().poll(cx)
     }
 }

@@ -45,14 +45,23 @@ pub(super) struct Opening {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// One subscription.
+/// One subscription. In this order: what is looked at whenever a live one is woken stands together, because
+/// other work has pushed it out of the processor's caches since it was woken last.
+#[repr(C, align(64))]
 pub(super) struct Subscription {
-    feed: Arc<Feed>,
-    matcher: Arc<Matcher>,
+    /// Whether there is nothing to do until it is rung for, or its rest is over.
+    waits: bool,
+    /// Whether it is live and there was nothing else to do for it: see `at_hand.rs`.
+    only_follows: bool,
     caps: Caps,
-    rest: Rest,
     /// Everything that matches up to here was sent, or stands in `outbox`.
     at: Position,
+    /// Events passed over since the last message that carried a cursor.
+    passed_over: usize,
+    feed: Arc<Feed>,
+    rest: Rest,
+    live: Live,
+    matcher: Arc<Matcher>,
     /// Where to end, when asked to.
     stop_at: Option<Position>,
     /// The present state, while it is sent.
@@ -62,13 +71,8 @@ pub(super) struct Subscription {
     ahead: Option<(Position, Reading<Option<Run>>, Room)>,
     /// What it may hold of the past.
     share: Share,
-    /// Events passed over since the last message that carried a cursor.
-    passed_over: usize,
     /// Whether the client was told that it is live.
     told_live: bool,
-    live: Live,
-    /// Whether there is nothing to do until it is rung for, or its rest is over.
-    waits: bool,
     /// What is ready: at most three messages, or one run of commits.
     outbox: VecDeque<Bytes>,
     phase: Phase,
@@ -116,20 +120,21 @@ impl Subscription {
         }
         let share = Share::of(&feed.budget);
         Subscription {
-            feed,
+            waits: false,
+            only_follows: false,
             caps: ask.caps,
-            rest: Rest::new(ask.progress_interval),
             at: position,
+            passed_over: 0,
+            feed,
+            rest: Rest::new(ask.progress_interval),
+            live: Live::new(matcher.axes(), listener),
             stop_at: ask.stop_at_head.then_some(head),
             state: state.map(|state| (state, state::Place::default())),
             replay: Replay::new(matcher.axes(), batch::excerpt(identity, Arc::clone(&matcher))),
+            matcher,
             ahead: None,
             share,
-            passed_over: 0,
             told_live: false,
-            waits: false,
-            live: Live::new(matcher.axes(), listener),
-            matcher,
             outbox: VecDeque::from([frames::message(Message::Opened(opened))]),
             phase: Phase::Running,
             named,
@@ -139,6 +144,7 @@ impl Subscription {
 
     /// Does what is due, until there are frames or nothing is left to do.
     pub(super) async fn turn(&mut self) -> Turn {
+        self.only_follows = false;
         if std::mem::take(&mut self.waits) && self.rest.is_over() {
             match self.look_ahead() {
                 Ok(_) => self.progress(),
@@ -165,6 +171,7 @@ impl Subscription {
 
     /// Ends it with an error, once what is ready was sent.
     fn end(&mut self, status: Status) {
+        self.only_follows = false;
         self.phase = Phase::Ending(Some(Box::new(status)));
     }
 
@@ -242,7 +249,7 @@ impl Subscription {
         }
         match self.passed_over >= SIGN_EVENTS {
             true => self.progress(),
-            false => self.waits = true,
+            false => (self.waits, self.only_follows) = (true, true),
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use hansa_journal::Run;
 
-use super::{FELL_BEHIND_COMMITS, Phase, Subscription, Turn};
+use super::{FELL_BEHIND_COMMITS, Subscription, Turn};
 use crate::interests::SIGN_EVENTS;
 use crate::status;
 use crate::subscribe::batch;
@@ -27,15 +27,13 @@ impl Subscription {
     /// What a live one does whenever it is rung for, if it can be done at once: commits that stand in memory
     /// are sent, or there are none. Anything else is left to [`Subscription::turn`].
     pub(in crate::subscribe) fn at_hand(&mut self) -> Option<Turn> {
-        let only_follows = self.told_live
-            && matches!(self.phase, Phase::Running)
-            && self.outbox.is_empty()
-            && self.replay.is_idle()
+        let behind = self.feed.bell.head().get().saturating_sub(self.at.get());
+        let only_follows = self.only_follows
+            && behind <= FELL_BEHIND_COMMITS
             && self.passed_over < SIGN_EVENTS
             && !self.feed.bell.ends()
             && !self.rest.is_over();
-        let behind = self.feed.bell.head().get().saturating_sub(self.at.get());
-        if !only_follows || behind > FELL_BEHIND_COMMITS {
+        if !only_follows {
             return None;
         }
         let all = self.live.takes_all();
