@@ -26,12 +26,11 @@ use hansa_proto::pb::feed::v1::subscribe_response::Message;
 use prost::Message as _;
 use tokio::task::spawn_blocking;
 use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
 
-use crate::peers::calls::{Callers, calls};
+use crate::peers::calls::Callers;
 use crate::peers::figure::Figure;
-use crate::peers::hansa::channels;
 use crate::peers::server::{Server, own_cpu_seconds};
+use crate::peers::unary::{Method, any, unary};
 use crate::stream::first_batch;
 use crate::stream::publish::Publisher;
 
@@ -42,13 +41,12 @@ const FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Calls to a server of Hansa, over connections like those of a write, that nothing is done for.
 pub async fn calls_of_nothing(server: &Server, callers: Callers) -> Result<Figure> {
-    let channels = channels(server, callers.callers.min(4)).await?;
-    let clients: Vec<_> = channels.into_iter().map(HealthClient::new).collect();
-    calls(server, callers, &clients, |mut client, _| async move {
-        client.check(HealthCheckRequest::default()).await?;
-        Ok(())
-    })
-    .await
+    let method = Method {
+        path: "/grpc.health.v1.Health/Check",
+        request: |_| Ok(HealthCheckRequest::default()),
+        answer: any,
+    };
+    unary(server, callers, method).await
 }
 
 /// Writes a record and syncs it, one after another for so long, in a file that is as long before.

@@ -13,6 +13,7 @@ pub mod goals;
 pub mod hansa;
 pub mod nats;
 pub mod server;
+pub mod unary;
 
 use std::fmt;
 use std::time::Duration;

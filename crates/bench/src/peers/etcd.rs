@@ -1,15 +1,17 @@
 //! etcd at Hansa's work: puts, serializable reads, and watchers.
 
 use anyhow::{Context as _, Result};
+use prost::Message as _;
 use tokio_stream::StreamExt as _;
 use tonic::transport::{Channel, Endpoint};
 
 use self::pb::kv_client::KvClient;
 use self::pb::watch_client::WatchClient;
-use super::calls::{Callers, calls};
+use super::calls::Callers;
 use super::fan::{Fan, PAYLOAD, Published, Seen};
 use super::figure::Figure;
 use super::server::Server;
+use super::unary::{Method, any, unary};
 
 #[allow(missing_docs, unreachable_pub, reason = "generated")]
 mod pb {
@@ -36,35 +38,36 @@ fn put(key: String, value: Vec<u8>) -> pb::PutRequest {
 
 /// Puts, each of a new key.
 pub async fn puts(server: &Server, callers: Callers) -> Result<Figure> {
-    let clients = clients(server, callers.callers.min(4)).await?;
     let value = vec![b'x'; PAYLOAD];
     // The first waits for the election of a leader, which nobody wants to measure.
-    clients[0].clone().put(put("first".to_owned(), value.clone())).await?;
-    calls(server, callers, &clients, move |mut client, number| {
-        let value = value.clone();
-        async move {
-            client.put(put(format!("k{number:09}"), value)).await?;
-            Ok(())
-        }
-    })
-    .await
+    KvClient::new(channel(server).await?).put(put("first".to_owned(), value.clone())).await?;
+    let method = Method {
+        path: "/etcdserverpb.KV/Put",
+        request: move |number| Ok(put(format!("k{number:09}"), value.clone())),
+        answer: any,
+    };
+    unary(server, callers, method).await
 }
 
 /// Serializable reads of keys that are there.
 pub async fn gets(server: &Server, callers: Callers) -> Result<Figure> {
     const KEYS: u64 = 10_000;
-    let clients = clients(server, callers.callers.min(4)).await?;
-    let mut client = clients[0].clone();
+    let mut client = KvClient::new(channel(server).await?);
     for key in 0..KEYS {
         client.put(put(format!("r{key:09}"), vec![b'x'; PAYLOAD])).await?;
     }
-    calls(server, callers, &clients, |mut client, number| async move {
-        let key = format!("r{:09}", number.wrapping_mul(0x9e37_79b9) % KEYS).into_bytes();
-        let answer = client.range(pb::RangeRequest { key, serializable: true }).await?;
-        answer.into_inner().kvs.first().context("the key is not there")?;
-        Ok(())
-    })
-    .await
+    let method = Method {
+        path: "/etcdserverpb.KV/Range",
+        request: |number: u64| {
+            let key = format!("r{:09}", number.wrapping_mul(0x9e37_79b9) % KEYS).into_bytes();
+            Ok(pb::RangeRequest { key, serializable: true })
+        },
+        answer: |answer: &[u8]| {
+            pb::RangeResponse::decode(answer)?.kvs.first().context("the key is not there")?;
+            Ok(())
+        },
+    };
+    unary(server, callers, method).await
 }
 
 /// One stream a watcher of a prefix, `fan.subscribers` of them over `fan.connections`.

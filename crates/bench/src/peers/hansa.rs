@@ -13,12 +13,14 @@ use hansa_proto::pb::feed::v1::{
 use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::pb::registry::v1::landscape_service_client::LandscapeServiceClient;
 use hansa_proto::pb::registry::v1::registry_service_client::RegistryServiceClient;
+use prost::Message as _;
 use tonic::transport::{Channel, Endpoint};
 
-use super::calls::{Callers, calls};
+use super::calls::Callers;
 use super::fan::Published;
 use super::figure::Figure;
 use super::server::{Executables, Server};
+use super::unary::{Method, any, unary};
 use crate::fill::{fill, import};
 use crate::measure::sample;
 use crate::service::Registry;
@@ -102,33 +104,21 @@ impl Pair {
     }
 }
 
-/// Clients of a registry, over as many connections as the callers of it share.
-async fn registries(
-    server: &Server,
-    callers: Callers,
-) -> Result<Vec<RegistryServiceClient<Channel>>> {
-    let channels = channels(server, callers.callers.min(4)).await?;
-    Ok(channels.into_iter().map(RegistryServiceClient::new).collect())
-}
-
 /// Joins, each of a member that was not in the network.
 pub async fn joins(filled: &Filled, callers: Callers) -> Result<Figure> {
     let members: Vec<Vec<usize>> =
         (0..NETWORKS).map(|network| filled.world.strangers_to(network).collect()).collect();
-    let members = Arc::new(members);
-    let clients = registries(&filled.registry, callers).await?;
-    calls(&filled.registry, callers, &clients, move |mut client, number| {
-        let (network, place) = (number as usize % NETWORKS, number as usize / NETWORKS);
-        let member = members[network].get(place).copied();
-        async move {
-            let member = member_name(member.context("everybody has joined everything")?);
-            let network = network_name(network);
-            let request = pb::JoinNetworkRequest { network, member, ..Default::default() };
-            client.join_network(request).await?;
-            Ok(())
-        }
-    })
-    .await
+    let method = Method {
+        path: "/hansa.registry.v1.RegistryService/JoinNetwork",
+        request: move |number| {
+            let (network, place) = (number as usize % NETWORKS, number as usize / NETWORKS);
+            let member = members[network].get(place).context("everybody has joined everything")?;
+            let (network, member) = (network_name(network), member_name(*member));
+            Ok(pb::JoinNetworkRequest { network, member, ..Default::default() })
+        },
+        answer: any,
+    };
+    unary(&filled.registry, callers, method).await
 }
 
 /// The title of a statement.
@@ -157,28 +147,29 @@ pub async fn publishers(
 
 /// Publishes statements.
 pub async fn publish(pair: &Pair, callers: Callers) -> Result<Figure> {
-    let clients = publishers(&pair.feed, callers.callers.min(4)).await?;
-    calls(&pair.feed, callers, &clients, |mut client, number| async move {
-        let request = statement(number, vec![b'x'; super::fan::PAYLOAD - TITLE.len()]);
-        client.publish_statement(request).await?;
-        Ok(())
-    })
-    .await
+    let method = Method {
+        path: "/hansa.feed.v1.StatementService/PublishStatement",
+        request: |number| Ok(statement(number, vec![b'x'; super::fan::PAYLOAD - TITLE.len()])),
+        answer: any,
+    };
+    unary(&pair.feed, callers, method).await
 }
 
 /// Reads memberships at random.
 pub async fn gets(filled: &Filled, callers: Callers) -> Result<Figure> {
-    let names = Arc::new(sample(&filled.world, 10_000));
-    let clients = registries(&filled.registry, callers).await?;
-    calls(&filled.registry, callers, &clients, move |mut client, number| {
-        let name = names[number.wrapping_mul(0x9e37_79b9) as usize % names.len()].clone();
-        async move {
-            let request = pb::GetMembershipRequest { name, ..Default::default() };
-            client.get_membership(request).await?;
+    let names = sample(&filled.world, 10_000);
+    let method = Method {
+        path: "/hansa.registry.v1.RegistryService/GetMembership",
+        request: move |number: u64| {
+            let name = names[number.wrapping_mul(0x9e37_79b9) as usize % names.len()].clone();
+            Ok(pb::GetMembershipRequest { name, ..Default::default() })
+        },
+        answer: |answer: &[u8]| {
+            pb::GetMembershipResponse::decode(answer)?.membership.context("it is not there")?;
             Ok(())
-        }
-    })
-    .await
+        },
+    };
+    unary(&filled.registry, callers, method).await
 }
 
 /// Imports memberships into a registry that has their networks and members already.

@@ -134,7 +134,7 @@ async fn jetstream(server: &Server, connections: usize) -> Result<Vec<jetstream:
 pub async fn publish(server: &Server, callers: Callers) -> Result<Figure> {
     let clients = jetstream(server, callers.callers.min(4)).await?;
     let payload = Bytes::from(vec![b'x'; PAYLOAD]);
-    calls(server, callers, &clients, move |client, _| {
+    calls(server, callers, &clients, move |client| {
         let payload = payload.clone();
         async move {
             client.publish(SUBJECT, payload).await?.await?;
