@@ -84,6 +84,9 @@ struct PeersArguments {
     /// How many events or rows a run takes that ends by number
     #[arg(long, default_value_t = 200_000)]
     count: u64,
+    /// Only those who have this in the name they have in the table
+    #[arg(long, default_value = "", hide_default_value = true)]
+    whom: String,
     /// The executable of etcd; without it, the one on PATH
     #[arg(long, value_name = "FILE")]
     etcd: Option<PathBuf>,
@@ -194,7 +197,7 @@ async fn peers(arguments: PeersArguments) -> Result<()> {
     let works = if arguments.works.is_empty() { &Work::ALL[..] } else { &arguments.works };
     let lasting = Duration::from_secs(arguments.seconds);
     let effort = Effort { runs: arguments.runs, lasting, count: arguments.count };
-    let measured = peers::measure(works, effort, &executables, note).await?;
+    let measured = peers::measure(works, &arguments.whom, effort, &executables, note).await?;
     let versions = server::versions(&executables).await?;
     let (figures, goals) = (figure::table(&measured), goals::table(&measured));
     writeln!(std::io::stdout(), "{versions}\n{effort}\n\n{figures}\n{goals}")?;

@@ -306,9 +306,10 @@ pub fn contenders(work: Work) -> impl Iterator<Item = &'static str> {
     work.contenders().iter().map(move |contender| contender.title(work))
 }
 
-/// Measures works with everybody who can do them; `note` is told what happens.
+/// Measures works with everybody who can do them and has `whom` in the name; `note` is told what happens.
 pub async fn measure(
     works: &[Work],
+    whom: &str,
     effort: Effort,
     executables: &Executables,
     note: impl Fn(&str),
@@ -316,7 +317,8 @@ pub async fn measure(
     let mut all = Vec::new();
     for work in works {
         let mut present = Vec::new();
-        for contender in work.contenders().iter().copied() {
+        let asked = |contender: &Contender| contender.title(*work).contains(whom);
+        for contender in work.contenders().iter().copied().filter(asked) {
             match contender.missing(executables) {
                 Some(missing) => note(&format!("SKIPPED {}: {missing}", contender.title(*work))),
                 None => present.push((contender, Runs::of(*work, contender))),
