@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use super::calls::{Callers, figure};
 use super::figure::Figure;
 use super::server::Server;
+use crate::gathered::{Gathered, Writer, gathered};
 
 /// Connections that callers share.
 const CONNECTIONS: usize = 4;
@@ -29,7 +30,8 @@ const HEAD_BYTES: usize = 5;
 /// More than an answer has.
 const WINDOW_BYTES: u32 = 1024 * 1024;
 
-type Connection = h2::client::Connection<TcpStream, Bytes>;
+/// A connection, and what writes what it has to say.
+type Connection = (h2::client::Connection<Gathered, Bytes>, Writer);
 
 /// What is called.
 #[derive(Clone, Debug)]
@@ -65,7 +67,7 @@ where
     }
     let (method, numbers) = (Arc::new(method), Arc::new(AtomicU64::new(0)));
     figure(server, |whole| {
-        let run = |(place, (send, connection)): (usize, (SendRequest<Bytes>, Connection))| {
+        let run = |(place, (connection, send)): (usize, (Connection, SendRequest<Bytes>))| {
             let (method, numbers) = (Arc::clone(&method), Arc::clone(&numbers));
             let next = move || {
                 let (send, method) = (send.clone(), Arc::clone(&method));
@@ -81,18 +83,20 @@ where
     .await
 }
 
-async fn open(address: &str) -> Result<(SendRequest<Bytes>, Connection)> {
+async fn open(address: &str) -> Result<(Connection, SendRequest<Bytes>)> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    let (stream, writer) = gathered(stream);
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
-    Ok(builder.handshake(stream).await?)
+    let (send, connection) = builder.handshake(stream).await?;
+    Ok(((connection, writer), send))
 }
 
 /// Runs the callers of a connection: each begins its next call when its last one was answered. How long the
 /// calls took.
 async fn run<F: Future<Output = Result<Duration>>>(
-    mut connection: Connection,
+    (mut connection, mut writer): Connection,
     callers: usize,
     next: impl Fn() -> F,
     goes_on: impl Fn() -> bool,
@@ -111,10 +115,13 @@ async fn run<F: Future<Output = Result<Duration>>>(
             if open.is_empty() {
                 return Poll::Ready(anyhow::Ok(()));
             }
-            // Sends what all of them asked, and takes what came.
+            // What all of them ask, and what came.
             if let Poll::Ready(ended) = connection.poll_unpin(cx) {
                 ended.context("the connection failed")?;
                 return Poll::Ready(Err(anyhow!("the server closed the connection")));
+            }
+            if let Poll::Ready(error) = writer.poll_write(cx) {
+                return Poll::Ready(Err(error.into()));
             }
             if took.len() == before {
                 return Poll::Pending;
