@@ -6,8 +6,8 @@
 //!
 //! | key | value | tells |
 //! | --- | --- | --- |
-//! | `n/{network}` | `NetworkRow` | a network of the registry: what decisions need, and the whole of it |
-//! | `m/{member}` | `MemberRow` | a member of the registry: what decisions need, and the whole of it |
+//! | `n/{network}` | `NetworkRow`, `Told` | a network of the registry: what decisions need, and the whole of it |
+//! | `m/{member}` | `MemberRow`, `Told` | a member of the registry: what decisions need, and the whole of it |
 //! | `b/{network}/{member}` | state, `i32`, then `Membership` | a membership of the registry |
 //! | `s/{statement}` | `hansa.feed.v1.Statement` | a statement without its content; its `signature_count` is at `sc/` |
 //! | `st/{statement}/{position}{index}` | empty | the events that tell its content, or told it |
@@ -71,7 +71,12 @@ struct NetworkRow {
     /// Resource name; empty: it did not merge.
     #[prost(string, tag = "4")]
     merged_into: String,
-    /// The network, as the registry last told it.
+}
+
+/// What stands behind a `NetworkRow` or a `MemberRow`, in one value with it: decisions read past it.
+#[derive(Clone, PartialEq, Message)]
+struct Told {
+    /// The network or member, as the registry last told it.
     #[prost(bytes = "vec", tag = "15")]
     told: Vec<u8>,
 }
@@ -95,9 +100,6 @@ struct MemberRow {
     /// ISO 3166-1 alpha-2; empty: none.
     #[prost(string, tag = "2")]
     country: String,
-    /// The member, as the registry last told it.
-    #[prost(bytes = "vec", tag = "15")]
-    told: Vec<u8>,
 }
 
 /// Which event answers a request.

@@ -21,7 +21,7 @@
 //! prefix that ends in one is never the beginning of another id.
 
 pub(crate) mod clues;
-pub(crate) mod networks;
+pub(crate) mod decoded;
 pub(crate) mod postings;
 pub(crate) mod tallies;
 pub(crate) mod versions;
@@ -37,7 +37,7 @@ use prost::Message;
 
 use crate::codec::{self, CodecError};
 use crate::domain::{self, State, StateError};
-use networks::Networks;
+use decoded::Decoded;
 use postings::Postings;
 
 /// Format of the view and of each value in it. Another one empties the view at the next start.
@@ -56,43 +56,48 @@ const TOTAL_TERMS: &[u8] = b"total/term";
 /// How many memberships are looked at in one go.
 const SCAN: usize = 500;
 
+/// A key of its parts.
+fn key(parts: &[&str]) -> Vec<u8> {
+    parts.concat().into_bytes()
+}
+
 fn network_key(id: &NetworkId) -> Vec<u8> {
-    format!("network/{}", id.id()).into_bytes()
+    key(&["network/", id.id()])
 }
 
 fn member_key(id: &MemberId) -> Vec<u8> {
-    format!("member/{}", id.id()).into_bytes()
+    key(&["member/", id.id()])
 }
 
 fn membership_key(id: &MembershipId) -> Vec<u8> {
-    format!("membership/{}/{}", id.network.id(), id.member.id()).into_bytes()
+    key(&["membership/", id.network.id(), "/", id.member.id()])
 }
 
 /// Key of the index entry of a membership, by member.
 pub(crate) fn belongs_key(id: &MembershipId) -> Vec<u8> {
-    format!("belongs/{}/{}", id.member.id(), id.network.id()).into_bytes()
+    key(&["belongs/", id.member.id(), "/", id.network.id()])
 }
 
 /// Prefix of the memberships of a network.
 pub(crate) fn memberships_of_network(id: &NetworkId) -> Vec<u8> {
-    format!("membership/{}/", id.id()).into_bytes()
+    key(&["membership/", id.id(), "/"])
 }
 
 /// Prefix of the index entries of a member.
 pub(crate) fn memberships_of_member(id: &MemberId) -> Vec<u8> {
-    format!("belongs/{}/", id.id()).into_bytes()
+    key(&["belongs/", id.id(), "/"])
 }
 
 fn count_key(id: &NetworkId) -> Vec<u8> {
-    format!("count/{}", id.id()).into_bytes()
+    key(&["count/", id.id()])
 }
 
 fn total_networks_key(state: NetworkState) -> Vec<u8> {
-    format!("total/network/{}", state.as_str()).into_bytes()
+    key(&["total/network/", state.as_str()])
 }
 
 fn total_memberships_key(state: MembershipState) -> Vec<u8> {
-    format!("total/membership/{}", state.as_str()).into_bytes()
+    key(&["total/membership/", state.as_str()])
 }
 
 fn request_key(id: &RequestId) -> Vec<u8> {
@@ -379,10 +384,29 @@ fn add(staging: &mut Staging, key: Vec<u8>, difference: i64) -> Result<(), ViewE
     Ok(())
 }
 
+/// What the domain asked for lately.
+#[derive(Default)]
+pub(crate) struct Lately {
+    networks: Decoded<NetworkId, Network>,
+    members: Decoded<MemberId, Member>,
+}
+
 /// The view as the domain decides against it.
 pub(crate) struct ViewState<'k> {
     pub(crate) keys: &'k dyn Keys,
-    pub(crate) networks: &'k Networks,
+    pub(crate) lately: &'k Lately,
+}
+
+impl Lately {
+    fn network(&self, id: &NetworkId, value: Vec<u8>) -> Result<Arc<Network>, ViewError> {
+        let decode = |value: &[u8]| codec::network_from_pb(message(value)?).map_err(undecodable);
+        self.networks.decoded(id, value, decode)
+    }
+
+    fn member(&self, id: &MemberId, value: Vec<u8>) -> Result<Arc<Member>, ViewError> {
+        let decode = |value: &[u8]| codec::member_from_pb(message(value)?).map_err(undecodable);
+        self.members.decoded(id, value, decode)
+    }
 }
 
 fn looked_up<T>(result: Result<T, ViewError>) -> Result<T, StateError> {
@@ -420,13 +444,15 @@ impl State for ViewState<'_> {
         let network = self
             .keys
             .get(&network_key(id))
-            .and_then(|found| found.map(|value| self.networks.decoded(id, value)).transpose());
+            .and_then(|found| found.map(|value| self.lately.network(id, value)).transpose());
         looked_up(network)
     }
 
-    fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError> {
-        let member = message_at(self.keys, &member_key(id))
-            .and_then(|found| found.map(codec::member_from_pb).transpose().map_err(undecodable));
+    fn member(&self, id: &MemberId) -> Result<Option<Arc<Member>>, StateError> {
+        let member = self
+            .keys
+            .get(&member_key(id))
+            .and_then(|found| found.map(|value| self.lately.member(id, value)).transpose());
         looked_up(member)
     }
 

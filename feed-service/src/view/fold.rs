@@ -11,7 +11,7 @@ use hansa_view::{Staging, ViewError};
 use pb::event::Body;
 use prost::Message;
 
-use super::{Lookup, MemberRow, NetworkRow, RequestRow, campaigns, index, keys};
+use super::{Lookup, MemberRow, NetworkRow, RequestRow, Told, campaigns, index, keys};
 use crate::codec::{self, CommitMeta};
 use crate::content;
 use crate::domain::Kept;
@@ -84,9 +84,8 @@ fn fold_network(
         themes: network.themes.clone(),
         ended_on: network.ended,
         merged_into: heir.map(|relation| relation.network.clone()).unwrap_or_default(),
-        told: network.encode_to_vec(),
     };
-    staging.put(keys::network(&id), row.encode_to_vec());
+    staging.put(keys::network(&id), told(&row, network));
     match ended {
         true => campaigns::network_ended(staging, event, &id),
         false => Ok(()),
@@ -95,9 +94,16 @@ fn fold_network(
 
 fn fold_member(staging: &mut Staging, member: &registry::Member) -> Result<(), String> {
     let retired = member.state == registry::MemberState::Retired as i32;
-    let row = MemberRow { retired, country: member.country.clone(), told: member.encode_to_vec() };
-    staging.put(keys::member(&MemberId::parse(&member.name)?), row.encode_to_vec());
+    let row = MemberRow { retired, country: member.country.clone() };
+    staging.put(keys::member(&MemberId::parse(&member.name)?), told(&row, member));
     Ok(())
+}
+
+/// What decisions need of a resource, and the whole of it.
+fn told(row: &impl Message, resource: &impl Message) -> Vec<u8> {
+    let mut value = row.encode_to_vec();
+    Told { told: resource.encode_to_vec() }.encode_raw(&mut value);
+    value
 }
 
 fn fold_membership(staging: &mut Staging, membership: &registry::Membership) -> Result<(), String> {

@@ -9,7 +9,7 @@ use hansa_proto::pb::registry::v1 as registry;
 use hansa_view::{Keys, ViewError};
 use prost::Message;
 
-use super::{Lookup, MemberRow, NetworkRow, keys};
+use super::{Lookup, Told, keys};
 use crate::filter::Matcher;
 
 /// Rows looked at for one page.
@@ -106,7 +106,7 @@ impl<K: Keys> Teller<'_, K> {
     }
 
     fn network(&mut self, value: &[u8]) -> Result<usize, ViewError> {
-        let row = NetworkRow::decode(value).map_err(damaged)?;
+        let row = Told::decode(value).map_err(damaged)?;
         let network = registry::Network::decode(row.told.as_slice()).map_err(damaged)?;
         let found_by = pb::Event {
             network: network.name.clone(),
@@ -117,11 +117,11 @@ impl<K: Keys> Teller<'_, K> {
     }
 
     fn member(&mut self, value: &[u8]) -> Result<usize, ViewError> {
-        let row = MemberRow::decode(value).map_err(damaged)?;
+        let row = Told::decode(value).map_err(damaged)?;
         let member = registry::Member::decode(row.told.as_slice()).map_err(damaged)?;
         let found_by = pb::Event {
             members: vec![member.name.clone()],
-            countries: vec![row.country],
+            countries: vec![member.country.clone()],
             ..Default::default()
         };
         Ok(add(&mut self.snapshot.members, member, self.matcher.matches_state(&found_by)))

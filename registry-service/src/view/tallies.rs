@@ -16,7 +16,7 @@ use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::{EndReason, MemberState, MembershipState};
 use hansa_view::{Keys, Staging, ViewError};
 
-use super::{SCAN, add, content, memberships_of_member, number, stored};
+use super::{SCAN, add, content, key, memberships_of_member, number, stored};
 use crate::continent::Continent;
 use crate::domain;
 
@@ -35,11 +35,11 @@ pub(crate) fn connected_of(reach: u64, country: &str) -> Vec<u8> {
 }
 
 fn reach_key(id: &MemberId) -> Vec<u8> {
-    format!("reach/{}", id.id()).into_bytes()
+    key(&["reach/", id.id()])
 }
 
 fn spread_of(id: &NetworkId) -> Vec<u8> {
-    format!("spread/{}/", id.id()).into_bytes()
+    key(&["spread/", id.id(), "/"])
 }
 
 fn spread_key(id: &NetworkId, continent: Continent) -> Vec<u8> {
