@@ -6,7 +6,7 @@
 //! once for all it has looked at. The others are told nothing: when their interval is over they ask how
 //! far has been looked, and move there at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -148,7 +148,7 @@ impl Interests {
     /// Holds the events of the next commits against those they may concern.
     pub(crate) fn look_at(&self, commits: &[(Position, Vec<pb::Event>)]) {
         // Found before the lock is taken: all who enter share it.
-        let found: Vec<Vec<BTreeSet<Term>>> =
+        let found: Vec<Vec<Vec<Term>>> =
             commits.iter().map(|(_, events)| events.iter().map(terms).collect()).collect();
         let mut entered = self.entered.lock();
         let mut concerned = Vec::new();
@@ -239,7 +239,7 @@ impl Entered {
         &mut self,
         position: Position,
         events: &[pb::Event],
-        terms: &[BTreeSet<Term>],
+        terms: &[Vec<Term>],
         concerned: &mut Vec<Arc<One>>,
     ) {
         let mut matching: Vec<&Arc<One>> = Vec::new();

@@ -1,7 +1,5 @@
 //! What an event can be found by: one value on one axis of a filter.
 
-use std::collections::BTreeSet;
-
 use hansa_proto::pb::feed::v1 as pb;
 
 /// An axis of a filter. The order is that of how few events a value of it usually has.
@@ -62,7 +60,7 @@ pub(crate) struct Term {
 }
 
 /// All an event can be found by, each once: what its resource is found by after it, and before it.
-pub(crate) fn terms(event: &pb::Event) -> BTreeSet<Term> {
+pub(crate) fn terms(event: &pb::Event) -> Vec<Term> {
     let one = |axis, value: &String| (!value.is_empty()).then(|| term(axis, value.clone()));
     let kind = term(Axis::Kinds, event.kind.to_string());
     let themes = event.themes.iter().map(|theme| term(Axis::Themes, theme.to_lowercase()));
@@ -76,7 +74,7 @@ pub(crate) fn terms(event: &pb::Event) -> BTreeSet<Term> {
         let network = one(Axis::Networks, &former.network);
         network.into_iter().chain(members).chain(countries).chain(themes)
     });
-    [kind]
+    let mut terms: Vec<Term> = [kind]
         .into_iter()
         .chain(one(Axis::Networks, &event.network))
         .chain(one(Axis::Campaigns, &event.campaign))
@@ -84,7 +82,10 @@ pub(crate) fn terms(event: &pb::Event) -> BTreeSet<Term> {
         .chain(countries)
         .chain(themes)
         .chain(former)
-        .collect()
+        .collect();
+    terms.sort_unstable();
+    terms.dedup();
+    terms
 }
 
 fn term(axis: Axis, value: String) -> Term {

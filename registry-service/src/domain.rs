@@ -98,7 +98,7 @@ pub(crate) trait State {
     /// The network of this id.
     fn network(&self, id: &NetworkId) -> Result<Option<Arc<Network>>, StateError>;
     /// The member of this id.
-    fn member(&self, id: &MemberId) -> Result<Option<Arc<Member>>, StateError>;
+    fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError>;
     /// The membership of this id.
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError>;
     /// How many members a network has that are active or suspended.

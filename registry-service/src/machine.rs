@@ -22,7 +22,8 @@ use hansa_view::{Staging, View, ViewError};
 
 use crate::codec::{self, ItemAnswer, Meta};
 use crate::domain::{self, Change, Command, Rejection, Resource, Target, Undecided};
-use crate::view::{self, Answered, Lately, ViewState};
+use crate::view::networks::Networks;
+use crate::view::{self, Answered, ViewState};
 
 pub(crate) use batch::Batch;
 pub(crate) use rows::{RowOutcome, RowRefusal};
@@ -112,17 +113,17 @@ pub(crate) enum Answer {
 /// The registry's machine.
 pub(crate) struct RegistryMachine {
     staging: Staging,
-    lately: Lately,
+    networks: Networks,
 }
 
 impl RegistryMachine {
     /// Over a view.
     pub(crate) fn new(view: Arc<View>) -> RegistryMachine {
-        RegistryMachine { staging: Staging::new(view), lately: Lately::default() }
+        RegistryMachine { staging: Staging::new(view), networks: Networks::default() }
     }
 
     fn state(&self) -> ViewState<'_> {
-        ViewState { keys: &self.staging, lately: &self.lately }
+        ViewState { keys: &self.staging, networks: &self.networks }
     }
 
     fn answered_before(&self, key: &RetryKey) -> Result<Option<Answer>, Refused<Rejection>> {

@@ -21,7 +21,7 @@
 //! prefix that ends in one is never the beginning of another id.
 
 pub(crate) mod clues;
-pub(crate) mod decoded;
+pub(crate) mod networks;
 pub(crate) mod postings;
 pub(crate) mod tallies;
 pub(crate) mod versions;
@@ -37,7 +37,7 @@ use prost::Message;
 
 use crate::codec::{self, CodecError};
 use crate::domain::{self, State, StateError};
-use decoded::Decoded;
+use networks::Networks;
 use postings::Postings;
 
 /// Format of the view and of each value in it. Another one empties the view at the next start.
@@ -384,29 +384,10 @@ fn add(staging: &mut Staging, key: Vec<u8>, difference: i64) -> Result<(), ViewE
     Ok(())
 }
 
-/// What the domain asked for lately.
-#[derive(Default)]
-pub(crate) struct Lately {
-    networks: Decoded<NetworkId, Network>,
-    members: Decoded<MemberId, Member>,
-}
-
 /// The view as the domain decides against it.
 pub(crate) struct ViewState<'k> {
     pub(crate) keys: &'k dyn Keys,
-    pub(crate) lately: &'k Lately,
-}
-
-impl Lately {
-    fn network(&self, id: &NetworkId, value: Vec<u8>) -> Result<Arc<Network>, ViewError> {
-        let decode = |value: &[u8]| codec::network_from_pb(message(value)?).map_err(undecodable);
-        self.networks.decoded(id, value, decode)
-    }
-
-    fn member(&self, id: &MemberId, value: Vec<u8>) -> Result<Arc<Member>, ViewError> {
-        let decode = |value: &[u8]| codec::member_from_pb(message(value)?).map_err(undecodable);
-        self.members.decoded(id, value, decode)
-    }
+    pub(crate) networks: &'k Networks,
 }
 
 fn looked_up<T>(result: Result<T, ViewError>) -> Result<T, StateError> {
@@ -444,15 +425,13 @@ impl State for ViewState<'_> {
         let network = self
             .keys
             .get(&network_key(id))
-            .and_then(|found| found.map(|value| self.lately.network(id, value)).transpose());
+            .and_then(|found| found.map(|value| self.networks.decoded(id, value)).transpose());
         looked_up(network)
     }
 
-    fn member(&self, id: &MemberId) -> Result<Option<Arc<Member>>, StateError> {
-        let member = self
-            .keys
-            .get(&member_key(id))
-            .and_then(|found| found.map(|value| self.lately.member(id, value)).transpose());
+    fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError> {
+        let member = message_at(self.keys, &member_key(id))
+            .and_then(|found| found.map(codec::member_from_pb).transpose().map_err(undecodable));
         looked_up(member)
     }
 

@@ -1,7 +1,5 @@
 //! What happens to members: created, updated, retired.
 
-use std::sync::Arc;
-
 use hansa_journal::Slot;
 use hansa_proto::common::Source;
 use hansa_proto::date::PartialDate;
@@ -74,7 +72,7 @@ pub(super) fn update(
     check_references(state, &patched, &mut rules)?;
     rules.finish()?;
 
-    if patched == *member {
+    if patched == member {
         return Ok(Vec::new());
     }
     let patched = Member { recorded: touched(&member.recorded, slot), ..patched };
@@ -90,7 +88,7 @@ pub(super) fn retire(
     let member = find(state, &retire.member)?;
     check_etag(retire.etag.as_deref(), Some(&member.recorded))?;
 
-    let mut retired = Member::clone(&member);
+    let mut retired = member.clone();
     retired.state = MemberState::Retired;
     retired.retired = retire.retired;
     retired.sources.extend(retire.sources.iter().cloned());
@@ -159,7 +157,7 @@ fn check_references(
     Ok(())
 }
 
-pub(super) fn find(state: &dyn State, id: &MemberId) -> Result<Arc<Member>, Undecided> {
+pub(super) fn find(state: &dyn State, id: &MemberId) -> Result<Member, Undecided> {
     match state.member(id)? {
         Some(member) => Ok(member),
         None => Err(Rejection::NotFound(Target::Member(id.clone())).into()),

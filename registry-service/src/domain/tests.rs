@@ -29,8 +29,8 @@ impl State for World {
         Ok(self.networks.get(id).cloned().map(Arc::new))
     }
 
-    fn member(&self, id: &MemberId) -> Result<Option<Arc<Member>>, StateError> {
-        Ok(self.members.get(id).cloned().map(Arc::new))
+    fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError> {
+        Ok(self.members.get(id).cloned())
     }
 
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError> {
