@@ -33,7 +33,7 @@ enum Bound {
 use Bound::{AtLeast, AtMost};
 use Contender::{
     Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaFollowed, HansaJoin,
-    HansaMembership, HansaStatement, Nats,
+    HansaMembership, HansaRaw, HansaStatement, Nats,
 };
 use Of::{P50, P99, PerSecond, Processor};
 
@@ -41,7 +41,7 @@ const fn goal(work: Work, who: Contender, peer: Option<Contender>, of: Of, bound
     Goal { work, who, peer, of, bound }
 }
 
-const GOALS: [Goal; 20] = [
+const GOALS: [Goal; 22] = [
     goal(Work::Write, HansaJoin, Some(Etcd), PerSecond, AtLeast(2.0)),
     goal(Work::Write, HansaJoin, Some(Etcd), Processor, AtMost(0.5)),
     goal(Work::Write, HansaFollowed, Some(Etcd), PerSecond, AtLeast(2.0)),
@@ -62,6 +62,8 @@ const GOALS: [Goal; 20] = [
     goal(Work::SlowFanOut, HansaFeed, None, Processor, AtMost(2.5)),
     goal(Work::Replay, HansaFeed, Some(Nats), PerSecond, AtLeast(5.0)),
     goal(Work::Replay, HansaFeed, Some(Nats), Processor, AtMost(0.5)),
+    goal(Work::Replay, HansaRaw, None, PerSecond, AtLeast(2_500_000.0)),
+    goal(Work::Replay, HansaRaw, None, Processor, AtMost(0.25)),
 ];
 
 impl Of {
@@ -112,7 +114,7 @@ impl Goal {
             (Work::Write, _) => &[FloorCall],
             (Work::WriteAlone, _) => &[FloorCall, FloorSync],
             (Work::FanOut | Work::SlowFanOut, _) => &[FloorHttp2],
-            (Work::Replay, PerSecond) => &[FloorDecoding],
+            (Work::Replay, PerSecond) if self.who == HansaFeed => &[FloorDecoding],
             _ => &[],
         }
     }
