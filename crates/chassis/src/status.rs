@@ -180,6 +180,12 @@ pub(crate) fn request_unfinished(limit: Duration) -> Status {
         .into_status()
 }
 
+/// No service of this process has the name that the path of a call begins with.
+pub(crate) fn no_such_service() -> Status {
+    Problem::new(Code::Unimplemented, "UNIMPLEMENTED", "there is no such service here")
+        .into_status()
+}
+
 /// What the transport refuses before a service sees it comes as a status without details. Those are
 /// told as all others are; what a service said stays as it is.
 pub(crate) fn with_details(status: Status) -> Status {

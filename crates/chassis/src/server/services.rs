@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use std::fmt;
 
 use http::{Request, Response};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
 use super::answering::Answer;
+use crate::status;
 
 /// The services of a process, by their full names.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl Services {
         let named = service_of(request.uri().path());
         match self.0.iter().find(|(name, _)| Some(*name) == named) {
             Some((_, service)) => service.answer(request),
-            None => Box::pin(async { Ok(Status::unimplemented("").into_http()) }),
+            None => Box::pin(async { Ok(status::no_such_service().into_http()) }),
         }
     }
 }
