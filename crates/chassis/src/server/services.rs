@@ -1,7 +1,7 @@
 //! Which service answers a call: the one whose name the path begins with.
 //!
-//! (tonic's own routes are those of a web framework: patterns, boxes and parameters, an eighth of what a small
-//! call cost.)
+//! (tonic's own routes are those of a web framework: patterns, boxes and parameters, a tenth of what a small call
+//! cost its connection.)
 
 use std::convert::Infallible;
 use std::fmt;
