@@ -211,9 +211,9 @@ impl<M: Machine> Writer<M> {
     /// Hands in a command and waits for its answer; a full queue is an error at once.
     pub async fn submit(&self, command: M::Command) -> Result<M::Answer, SubmitError<M::Refusal>> {
         self.serving()?;
-        let (sender, answer) = oneshot::channel();
-        match self.queue.try_send(Message::Command((command, sender))) {
-            Ok(()) => Pending::<M>(answer).answer().await,
+        let (asked, pending) = asked::<M>(command);
+        match self.queue.try_send(Message::Command(asked)) {
+            Ok(()) => pending.answer().await,
             Err(TrySendError::Full(_)) => Err(SubmitError::QueueFull),
             Err(TrySendError::Closed(_)) => Err(SubmitError::NotServing),
         }
@@ -234,10 +234,10 @@ impl<M: Machine> Writer<M> {
         command: M::Command,
     ) -> Result<Pending<M>, SubmitError<M::Refusal>> {
         self.serving()?;
-        let (sender, answer) = oneshot::channel();
-        let sent = self.queue.send(Message::Command((command, sender))).await;
+        let (asked, pending) = asked::<M>(command);
+        let sent = self.queue.send(Message::Command(asked)).await;
         sent.map_err(|_| SubmitError::NotServing)?;
-        Ok(Pending(answer))
+        Ok(pending)
     }
 
     /// Like [`Writer::enqueue`] of each, in order; they take one place in the queue, and no batch begins
@@ -247,11 +247,7 @@ impl<M: Machine> Writer<M> {
         commands: impl IntoIterator<Item = M::Command>,
     ) -> Result<Vec<Pending<M>>, SubmitError<M::Refusal>> {
         self.serving()?;
-        let asked = commands.into_iter().map(|command| {
-            let (sender, answer) = oneshot::channel();
-            ((command, sender), Pending(answer))
-        });
-        let (asked, pending) = asked.unzip();
+        let (asked, pending) = commands.into_iter().map(asked::<M>).unzip();
         let sent = self.queue.send(Message::Commands(asked)).await;
         sent.map_err(|_| SubmitError::NotServing)?;
         Ok(pending)
@@ -300,6 +296,12 @@ impl<M: Machine> fmt::Debug for Writer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("state", &*self.state.borrow()).finish_non_exhaustive()
     }
+}
+
+/// A command as it goes into the queue, and where its answer comes from.
+fn asked<M: Machine>(command: M::Command) -> (Asked<M>, Pending<M>) {
+    let (sender, answer) = oneshot::channel();
+    ((command, sender), Pending(answer))
 }
 
 fn too_large<R>() -> SubmitError<R> {

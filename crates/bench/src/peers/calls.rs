@@ -10,6 +10,9 @@ use tokio::task::JoinHandle;
 use super::figure::Figure;
 use super::server::Server;
 
+/// Connections that callers share at most.
+const CONNECTIONS: usize = 4;
+
 /// Who calls, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Callers {
@@ -17,6 +20,13 @@ pub struct Callers {
     pub callers: usize,
     /// How long.
     pub lasting: Duration,
+}
+
+impl Callers {
+    /// Connections they share.
+    pub fn connections(self) -> usize {
+        self.callers.min(CONNECTIONS)
+    }
 }
 
 /// What calls came to, which tasks made that were told when it began: how long each took.

@@ -132,7 +132,7 @@ async fn jetstream(server: &Server, connections: usize) -> Result<Vec<jetstream:
 
 /// Publishes, each acknowledged before its caller goes on.
 pub async fn publish(server: &Server, callers: Callers) -> Result<Figure> {
-    let clients = jetstream(server, callers.callers.min(4)).await?;
+    let clients = jetstream(server, callers.connections()).await?;
     let payload = Bytes::from(vec![b'x'; PAYLOAD]);
     calls(server, callers, &clients, move |client| {
         let payload = payload.clone();

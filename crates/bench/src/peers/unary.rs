@@ -23,8 +23,6 @@ use super::figure::Figure;
 use super::server::Server;
 use crate::gathered::{Gathered, Writer, gathered};
 
-/// Connections that callers share.
-const CONNECTIONS: usize = 4;
 /// Before a message: whether it is compressed, and its length.
 const HEAD_BYTES: usize = 5;
 /// More than an answer has.
@@ -60,7 +58,7 @@ where
     Q: Fn(u64) -> Result<M> + Send + Sync + 'static,
     A: Fn(&[u8]) -> Result<()> + Send + Sync + 'static,
 {
-    let connections = callers.callers.min(CONNECTIONS);
+    let connections = callers.connections();
     let mut opened = Vec::new();
     for _ in 0..connections {
         opened.push(open(&server.address).await?);
