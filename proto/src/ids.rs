@@ -34,11 +34,17 @@ macro_rules! resource_id {
             pub fn id(&self) -> &str {
                 &self.0
             }
+
+            /// The full resource name, made without the machinery of formatting.
+            pub fn name(&self) -> String {
+                [concat!($collection, "/"), &self.0].concat()
+            }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($collection, "/{}"), self.0)
+                f.write_str(concat!($collection, "/"))?;
+                f.write_str(&self.0)
             }
         }
     };
@@ -90,6 +96,11 @@ impl MembershipId {
                  letters, digits and inner hyphens"
                     .to_owned()
             })
+    }
+
+    /// The full resource name, made without the machinery of formatting.
+    pub fn name(&self) -> String {
+        ["networks/", self.network.id(), "/memberships/", self.member.id()].concat()
     }
 }
 

@@ -16,12 +16,14 @@ use hansa_proto::limits;
 use hansa_proto::registry::{ChangeKind, Member, Membership, MembershipState, Network, Recorded};
 
 mod admission;
+pub(crate) mod candidate;
 mod member;
 mod membership;
 mod network;
 mod recording;
 mod rules;
 
+use candidate::Candidate;
 pub(crate) use member::{RetireMember, UpdateMember};
 pub(crate) use membership::{ChangeMembership, InviteMember, JoinNetwork, MembershipStep};
 pub(crate) use network::{EndNetwork, RelateNetworks, UpdateNetwork};
@@ -99,6 +101,10 @@ pub(crate) trait State {
     fn network(&self, id: &NetworkId) -> Result<Option<Arc<Network>>, StateError>;
     /// The member of this id.
     fn member(&self, id: &MemberId) -> Result<Option<Member>, StateError>;
+    /// What the rules of membership ask of the member of this id.
+    fn candidate(&self, id: &MemberId) -> Result<Option<Candidate>, StateError> {
+        Ok(self.member(id)?.map(Candidate::of))
+    }
     /// The membership of this id.
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError>;
     /// How many members a network has that are active or suspended.

@@ -20,6 +20,7 @@
 //! Every value begins with the byte [`FORMAT`]; numbers are big-endian. Ids hold no `/`, so that a
 //! prefix that ends in one is never the beginning of another id.
 
+mod candidates;
 pub(crate) mod clues;
 pub(crate) mod networks;
 pub(crate) mod postings;
@@ -34,8 +35,10 @@ use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::{Member, Membership, MembershipState, Network, NetworkState};
 use hansa_view::{Keys, Staging, ViewError};
 use prost::Message;
+use smallvec::SmallVec;
 
 use crate::codec::{self, CodecError};
+use crate::domain::candidate::Candidate;
 use crate::domain::{self, State, StateError};
 use networks::Networks;
 use postings::Postings;
@@ -56,52 +59,60 @@ const TOTAL_TERMS: &[u8] = b"total/term";
 /// How many memberships are looked at in one go.
 const SCAN: usize = 500;
 
+/// A key; most are so short.
+pub(crate) type Key = SmallVec<[u8; 96]>;
+
+/// A value; numbers and the like are so short.
+type Value = SmallVec<[u8; 48]>;
+
 /// A key of its parts.
-fn key(parts: &[&str]) -> Vec<u8> {
-    parts.concat().into_bytes()
+fn key(parts: &[&str]) -> Key {
+    let mut key = Key::new();
+    parts.iter().for_each(|part| key.extend_from_slice(part.as_bytes()));
+    key
 }
 
-fn network_key(id: &NetworkId) -> Vec<u8> {
+fn network_key(id: &NetworkId) -> Key {
     key(&["network/", id.id()])
 }
 
-fn member_key(id: &MemberId) -> Vec<u8> {
+fn member_key(id: &MemberId) -> Key {
     key(&["member/", id.id()])
 }
 
-fn membership_key(id: &MembershipId) -> Vec<u8> {
+fn membership_key(id: &MembershipId) -> Key {
     key(&["membership/", id.network.id(), "/", id.member.id()])
 }
 
 /// Key of the index entry of a membership, by member.
-pub(crate) fn belongs_key(id: &MembershipId) -> Vec<u8> {
+pub(crate) fn belongs_key(id: &MembershipId) -> Key {
     key(&["belongs/", id.member.id(), "/", id.network.id()])
 }
 
 /// Prefix of the memberships of a network.
 pub(crate) fn memberships_of_network(id: &NetworkId) -> Vec<u8> {
-    key(&["membership/", id.id(), "/"])
+    key(&["membership/", id.id(), "/"]).into_vec()
 }
 
 /// Prefix of the index entries of a member.
 pub(crate) fn memberships_of_member(id: &MemberId) -> Vec<u8> {
-    key(&["belongs/", id.id(), "/"])
+    key(&["belongs/", id.id(), "/"]).into_vec()
 }
 
-fn count_key(id: &NetworkId) -> Vec<u8> {
+fn count_key(id: &NetworkId) -> Key {
     key(&["count/", id.id()])
 }
 
-fn total_networks_key(state: NetworkState) -> Vec<u8> {
+fn total_networks_key(state: NetworkState) -> Key {
     key(&["total/network/", state.as_str()])
 }
 
-fn total_memberships_key(state: MembershipState) -> Vec<u8> {
+fn total_memberships_key(state: MembershipState) -> Key {
     key(&["total/membership/", state.as_str()])
 }
 
-fn request_key(id: &RequestId) -> Vec<u8> {
-    format!("request/{id}").into_bytes()
+fn request_key(id: &RequestId) -> Key {
+    key(&["request/", id.as_str()])
 }
 
 /// What is stored is not what this service writes.
@@ -109,8 +120,7 @@ pub(crate) fn undecodable(error: CodecError) -> ViewError {
     ViewError::Value(error.to_string())
 }
 
-/// A value without its format byte.
-/// What a value holds.
+/// What a value holds behind its format byte.
 pub(crate) fn content(value: &[u8]) -> Result<&[u8], ViewError> {
     match value.split_first() {
         Some((&FORMAT, content)) => Ok(content),
@@ -119,8 +129,8 @@ pub(crate) fn content(value: &[u8]) -> Result<&[u8], ViewError> {
     }
 }
 
-fn stored(content: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(1 + content.len());
+fn stored(content: &[u8]) -> Value {
+    let mut value = Value::with_capacity(1 + content.len());
     value.push(FORMAT);
     value.extend_from_slice(content);
     value
@@ -269,7 +279,7 @@ pub(crate) fn answered(keys: &dyn Keys, id: &RequestId) -> Result<Option<Answere
 
 /// Stages what a request id was answered.
 pub(crate) fn put_answered(staging: &mut Staging, id: &RequestId, answered: Answered) {
-    let mut value = answered.payload_hash.to_vec();
+    let mut value = Value::from_slice(&answered.payload_hash);
     value.extend_from_slice(&answered.position.get().to_be_bytes());
     value.extend_from_slice(&answered.index.to_be_bytes());
     staging.put(request_key(id), stored(&value));
@@ -328,7 +338,7 @@ fn fold_member(staging: &mut Staging, member: &pb::Member) -> Result<(), ViewErr
     let stood = before.as_ref().map(postings::of_member).unwrap_or_default();
     match &before {
         Some(before) => versions::keep(staging, &key, before, position),
-        None => add(staging, TOTAL_MEMBERS.to_vec(), 1)?,
+        None => add(staging, TOTAL_MEMBERS, 1)?,
     }
     tallies::member_changed(staging, &id, before.as_ref(), member)?;
     clues::member_changed(staging, &id, before.as_ref(), member);
@@ -365,9 +375,9 @@ fn fold_membership(staging: &mut Staging, membership: &pb::Membership) -> Result
     add(staging, total_memberships_key(state), 1)?;
     if new_terms > 0 {
         let added = i64::try_from(new_terms).expect("a membership has at most 100 terms");
-        add(staging, TOTAL_TERMS.to_vec(), added)?;
+        add(staging, TOTAL_TERMS, added)?;
     }
-    let mut value = count.held.to_be_bytes().to_vec();
+    let mut value = Value::from_slice(&count.held.to_be_bytes());
     value.extend_from_slice(&count.active.to_be_bytes());
     value.extend_from_slice(&position.to_be_bytes());
     staging.put(count_key(&id.network), stored(&value));
@@ -376,8 +386,8 @@ fn fold_membership(staging: &mut Staging, membership: &pb::Membership) -> Result
     Ok(())
 }
 
-fn add(staging: &mut Staging, key: Vec<u8>, difference: i64) -> Result<(), ViewError> {
-    let sum = number(staging, &key)?
+fn add(staging: &mut Staging, key: impl AsRef<[u8]>, difference: i64) -> Result<(), ViewError> {
+    let sum = number(staging, key.as_ref())?
         .checked_add_signed(difference)
         .ok_or_else(|| ViewError::Value("a total would be less than zero".to_owned()))?;
     staging.put(key, stored(&sum.to_be_bytes()));
@@ -435,6 +445,10 @@ impl State for ViewState<'_> {
         looked_up(member)
     }
 
+    fn candidate(&self, id: &MemberId) -> Result<Option<Candidate>, StateError> {
+        looked_up(candidates::candidate(self.keys, id))
+    }
+
     fn membership(&self, id: &MembershipId) -> Result<Option<Membership>, StateError> {
         let membership = message_at(self.keys, &membership_key(id)).and_then(|found| {
             found.map(codec::membership_from_pb).transpose().map_err(undecodable)
@@ -452,7 +466,7 @@ impl State for ViewState<'_> {
         after: Option<&MembershipId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StateError> {
-        let after = after.map(membership_key);
+        let after = after.map(|after| membership_key(after).into_vec());
         let open = self.open(&memberships_of_network(id), after, limit, |_, value| {
             codec::membership_from_pb(message(value)?).map_err(undecodable)
         });
@@ -465,7 +479,7 @@ impl State for ViewState<'_> {
         after: Option<&MembershipId>,
         limit: usize,
     ) -> Result<Vec<Membership>, StateError> {
-        let after = after.map(belongs_key);
+        let after = after.map(|after| belongs_key(after).into_vec());
         let open = self.open(&memberships_of_member(id), after, limit, |key, _| {
             let found = indexed_membership(self.keys, key)?;
             codec::membership_from_pb(found).map_err(undecodable)

@@ -161,11 +161,6 @@ impl Changes {
         self.entries.iter().map(|entry| (self.key_of(entry), entry.hash))
     }
 
-    /// The changes, in the order they were first set.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Hash, Change<'_>)> {
-        self.entries.iter().map(|entry| (self.key_of(entry), entry.hash, self.value_of(entry)))
-    }
-
     /// The key of the change with this number.
     pub(crate) fn key(&self, index: u32) -> &[u8] {
         self.key_of(&self.entries[index as usize])

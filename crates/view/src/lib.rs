@@ -14,13 +14,14 @@
 //! | --- | --- |
 //! | `store.rs`, `mark.rs` | how a view is opened, emptied and read |
 //! | `frozen.rs` | how a state holds still while the view moves on |
-//! | `staging.rs` | what the writer decides against before it is durable |
+//! | `staging.rs`, `at_hand.rs` | what the writer decides against before it is durable |
 //! | `state.rs`, `merge.rs` | what there is: two layers and some runs, as one |
 //! | `layer.rs`, `changes.rs`, `changes/` | what was settled and is only in memory |
 //! | `run.rs`, `run/`, `block.rs`, `filter.rs` | what is in sled, and how it is found there |
 //! | `shelf.rs` | where sled keeps it |
 //! | `keeper.rs` | when layers become runs, and runs become one |
 
+mod at_hand;
 mod block;
 mod changes;
 mod filter;

@@ -7,21 +7,17 @@ use std::sync::Arc;
 
 use hansa_journal::{Chain, Position};
 
+use crate::at_hand::AtHand;
 use crate::changes::{Change, Changes};
 use crate::filter::Hash;
 use crate::{Entry, Keys, View, ViewError, store};
-
-/// Values of the view kept at hand.
-const AT_HAND: usize = 8_192;
-/// Most memory they take.
-const AT_HAND_BYTES: usize = 8 * 1024 * 1024;
 
 /// A view with changes that are not durable yet. Nobody else writes the view.
 pub struct Staging {
     view: Arc<View>,
     batch: Changes,
-    /// What was read of the view: commands of a batch ask for the same keys again and again.
-    at_hand: RefCell<Changes>,
+    /// Commands ask for the same keys again and again.
+    at_hand: RefCell<AtHand>,
 }
 
 impl Staging {
@@ -31,8 +27,8 @@ impl Staging {
     }
 
     /// Stages a value.
-    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.stage(&key, Some(&value));
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.stage(key.as_ref(), Some(value.as_ref()));
     }
 
     /// Stages that a key is no more.
@@ -63,12 +59,6 @@ impl Staging {
     /// Writes the batch, which is durable in the journal up to `position`, to the view.
     pub fn settle(&mut self, position: Position, chain: Chain) -> Result<(), ViewError> {
         debug_assert!(self.batch.is_kept(), "a command was neither kept nor undone");
-        let at_hand = self.at_hand.get_mut();
-        for (key, hash, change) in self.batch.iter() {
-            if at_hand.get(key, hash).is_some() {
-                at_hand.set(key, hash, change);
-            }
-        }
         self.view.settle(&self.batch, position, chain)?;
         self.batch.clear();
         Ok(())
@@ -82,21 +72,8 @@ impl Staging {
     /// Empties the view, and forgets what was staged.
     pub fn reset(&mut self) -> Result<(), ViewError> {
         self.discard();
-        self.at_hand.get_mut().clear();
+        self.at_hand.take();
         self.view.reset()
-    }
-
-    fn stored(&self, key: &[u8], hash: Hash) -> Result<Option<Vec<u8>>, ViewError> {
-        let mut at_hand = self.at_hand.borrow_mut();
-        if let Some(value) = at_hand.get(key, hash) {
-            return Ok(value.map(<[u8]>::to_vec));
-        }
-        let value = self.view.get(key)?;
-        if at_hand.len() == AT_HAND || at_hand.bytes() > AT_HAND_BYTES {
-            at_hand.clear();
-        }
-        at_hand.set(key, hash, value.as_deref());
-        Ok(value)
     }
 }
 
@@ -105,7 +82,7 @@ impl Keys for Staging {
         let hash = Hash::of(key);
         match self.batch.get(key, hash) {
             Some(staged) => Ok(staged.map(<[u8]>::to_vec)),
-            None => self.stored(key, hash),
+            None => self.view.get_by(key, hash, &mut self.at_hand.borrow_mut()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hansa_journal::{Chain, Position};
 
+use crate::changes::Change;
 use crate::filter::Hash;
 use crate::layer::Layer;
 use crate::merge::{Cursor, LayerCursor, Merge};
@@ -28,6 +29,11 @@ impl State {
         State { young: Layer::new(mark), old: None, runs }
     }
 
+    /// Which run is the youngest.
+    pub(crate) fn youngest_run(&self) -> Option<u32> {
+        self.runs.first().map(|run| run.facts.id)
+    }
+
     /// Position and chain value it stands at.
     pub(crate) fn mark(&self) -> (Position, Chain) {
         self.young.mark
@@ -35,11 +41,20 @@ impl State {
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let hash = Hash::of(key);
-        for layer in [Some(&self.young), self.old.as_deref()].into_iter().flatten() {
-            if let Some(value) = layer.changes.get(key, hash) {
-                return Ok(value.map(<[u8]>::to_vec));
-            }
+        match self.in_layers(key, hash) {
+            Some(value) => Ok(value.map(<[u8]>::to_vec)),
+            None => self.in_runs(key, hash),
         }
+    }
+
+    /// What the layers say of a key, which hashes to this, if they do.
+    pub(crate) fn in_layers(&self, key: &[u8], hash: Hash) -> Option<Change<'_>> {
+        let layers = [Some(&self.young), self.old.as_deref()].into_iter().flatten();
+        layers.into_iter().find_map(|layer| layer.changes.get(key, hash))
+    }
+
+    /// The value of a key, which hashes to this, in the runs.
+    pub(crate) fn in_runs(&self, key: &[u8], hash: Hash) -> Result<Option<Vec<u8>>, ViewError> {
         for run in self.runs.iter().filter(|run| run.may_hold(hash)) {
             if let Some(value) = run.get(key)? {
                 return Ok(value);

@@ -14,7 +14,9 @@ use hansa_journal::{Chain, JournalId, Position};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::Semaphore;
 
+use crate::at_hand::AtHand;
 use crate::changes::Changes;
+use crate::filter::Hash;
 use crate::frozen::{Aside, Frozen};
 use crate::keeper::{self, Bell};
 use crate::layer::{LAYER_BYTES, Layer};
@@ -363,6 +365,30 @@ fn stored(
     Ok((State::new((position, chain), runs), unfinished))
 }
 
+impl View {
+    /// The value of a key, which hashes to this; of the runs, what is at hand is not read again.
+    pub(crate) fn get_by(
+        &self,
+        key: &[u8],
+        hash: Hash,
+        at_hand: &mut AtHand,
+    ) -> Result<Option<Vec<u8>>, ViewError> {
+        let state = self.held.state.read();
+        if let Some(value) = state.in_layers(key, hash) {
+            return Ok(value.map(<[u8]>::to_vec));
+        }
+        let youngest = state.youngest_run();
+        if let Some(value) = at_hand.get(youngest, key, hash) {
+            return Ok(Some(value));
+        }
+        let value = self.held.watched(|| state.in_runs(key, hash))?;
+        if let Some(value) = &value {
+            at_hand.keep(youngest, key, hash, value);
+        }
+        Ok(value)
+    }
+}
+
 impl Keys for View {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let state = self.held.state.read();
@@ -524,6 +550,28 @@ mod tests {
         assert_eq!(view.get(b"a/1").unwrap().unwrap(), b"one");
     }
 
+    /// What the writer has read of a run goes when a younger run says something else.
+    #[test]
+    fn what_is_at_hand_is_what_the_runs_say() {
+        let directory = tempfile::tempdir().unwrap();
+        let (view, _) = View::open(directory.path(), 1, identity(7)).unwrap();
+        let view = Arc::new(view);
+        let mut staging = Staging::new(Arc::clone(&view));
+        for position in 1..=9u8 {
+            let value = vec![position; LAYER_BYTES];
+            staging.put(b"k", &value);
+            staging.keep();
+            let chain = Chain::from_bytes([position; 32]);
+            staging.settle(Position::new(position.into()), chain).unwrap();
+            while view.held.state.read().in_layers(b"k", Hash::of(b"k")).is_some() {
+                std::thread::yield_now();
+            }
+            for _ in 0..2 {
+                assert_eq!(staging.get(b"k").unwrap().as_ref(), Some(&value));
+            }
+        }
+    }
+
     #[test]
     fn scans_backwards_within_a_prefix() {
         let directory = tempfile::tempdir().unwrap();
@@ -531,7 +579,7 @@ mod tests {
         let view = Arc::new(view);
         let mut staging = Staging::new(Arc::clone(&view));
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
-            staging.put(key.into(), b"v".to_vec());
+            staging.put(key, b"v");
         }
         staging.put(vec![0xff, 0xff], b"v".to_vec());
         staging.keep();

@@ -56,9 +56,9 @@ impl Membership {
     /// As a message.
     pub fn to_pb(&self) -> pb::Membership {
         pb::Membership {
-            name: self.id.to_string(),
-            network: self.id.network.to_string(),
-            member: self.id.member.to_string(),
+            name: self.id.name(),
+            network: self.id.network.name(),
+            member: self.id.member.name(),
             state: self.state().to_pb(),
             terms: self.terms.iter().map(Term::to_pb).collect(),
             etag: self.recorded.etag(),

@@ -4,9 +4,10 @@
 
 use hansa_proto::country::Country;
 use hansa_proto::registry::{
-    AdmissionMode, Eligibility, Member, MemberState, MembershipState, Network, NetworkState, Term,
+    AdmissionMode, Eligibility, MemberState, MembershipState, Network, NetworkState, Term,
 };
 
+use super::candidate::Candidate;
 use super::network::has_ended;
 use super::{Rule, Rules};
 
@@ -15,7 +16,7 @@ use super::{Rule, Rules};
 pub(super) fn check(
     network: &Network,
     active: u64,
-    member: &Member,
+    member: &Candidate,
     present: Option<MembershipState>,
     asked: &Term,
     rules: &mut Rules,
@@ -28,7 +29,7 @@ pub(super) fn check(
 }
 
 /// Checks again what can have changed between an application and its approval.
-pub(super) fn check_again(network: &Network, active: u64, member: &Member, rules: &mut Rules) {
+pub(super) fn check_again(network: &Network, active: u64, member: &Candidate, rules: &mut Rules) {
     check_lives(network, member, rules);
     check_room(network, active, rules);
 }
@@ -39,11 +40,11 @@ fn check_room(network: &Network, active: u64, rules: &mut Rules) {
         most > 0 && active >= most,
         Rule::NetworkFull,
         &network.id,
-        format!("the network takes at most {most} members and has {active}"),
+        format_args!("the network takes at most {most} members and has {active}"),
     );
 }
 
-fn check_lives(network: &Network, member: &Member, rules: &mut Rules) {
+fn check_lives(network: &Network, member: &Candidate, rules: &mut Rules) {
     rules.refuse_if(has_ended(network), Rule::NetworkEnded, &network.id, "the network has ended");
     rules.refuse_if(
         network.state == NetworkState::Announced,
@@ -92,7 +93,7 @@ fn check_first_steps(network: &Network, asked: &Term, rules: &mut Rules) {
 }
 
 /// Who may belong at all, and who in the class asked for. A rule that fails twice is told once.
-fn check_who(network: &Network, member: &Member, asked: &Term, rules: &mut Rules) {
+fn check_who(network: &Network, member: &Candidate, asked: &Term, rules: &mut Rules) {
     let admission = &network.admission;
     let mut failed = Vec::new();
     check_eligibility(&admission.eligibility, member, "", &mut failed);
@@ -101,7 +102,7 @@ fn check_who(network: &Network, member: &Member, asked: &Term, rules: &mut Rules
             !admission.classes.is_empty() && !admission.classes.contains(&class),
             Rule::ClassNotOffered,
             &network.id,
-            format!("the network does not offer the class {}", class.as_str()),
+            format_args!("the network does not offer the class {}", class.as_str()),
         );
         if let Some(eligibility) = admission.rule_of(class) {
             let to_be = format!(" as {}", class.as_str());
@@ -118,7 +119,7 @@ fn check_who(network: &Network, member: &Member, asked: &Term, rules: &mut Rules
 /// What of an eligibility a member does not meet; `to_be` says in which class.
 fn check_eligibility(
     eligibility: &Eligibility,
-    member: &Member,
+    member: &Candidate,
     to_be: &str,
     failed: &mut Vec<(Rule, String)>,
 ) {
@@ -145,12 +146,12 @@ fn check_eligibility(
 
 fn check_population(
     eligibility: &Eligibility,
-    member: &Member,
+    member: &Candidate,
     to_be: &str,
     failed: &mut Vec<(Rule, String)>,
 ) {
     let (least, most) = (eligibility.min_population, eligibility.max_population);
-    let population = latest_population(member);
+    let population = member.population;
     if least > 0 && population.is_none_or(|count| count < least) {
         let description = format!(
             "fewer than {least} people live there, or it is not known: it cannot belong{to_be}"
@@ -163,10 +164,4 @@ fn check_population(
         );
         failed.push((Rule::PopulationTooLarge, description));
     }
-}
-
-/// The population stated for the latest date; the last one stated where dates are equal.
-fn latest_population(member: &Member) -> Option<i64> {
-    let latest = member.populations.iter().max_by_key(|population| population.as_of)?;
-    Some(latest.count)
 }

@@ -105,7 +105,7 @@ pub(super) fn retire(
         retired.sources.len() > limits::SOURCES,
         Rule::LimitReached,
         &member.id,
-        format!("a member has at most {} sources", limits::SOURCES),
+        format_args!("a member has at most {} sources", limits::SOURCES),
     );
     rules.finish()?;
 
@@ -133,7 +133,7 @@ fn check_references(
             unknown,
             Rule::NetworkUnknown,
             network,
-            format!("{network} does not exist"),
+            format_args!("{network} does not exist"),
         );
     }
     for predecessor in &member.predecessors {
@@ -151,7 +151,7 @@ fn check_references(
             unknown,
             Rule::MemberUnknown,
             predecessor,
-            format!("{predecessor} does not exist"),
+            format_args!("{predecessor} does not exist"),
         );
     }
     Ok(())

@@ -11,7 +11,7 @@ use hansa_proto::registry::{
 };
 
 use super::{Change, Rejection, Resource, Rule, Rules, State, Target, Undecided};
-use super::{admission, member, network};
+use super::{admission, candidate, network};
 use super::{check_etag, created, is_open, touched};
 
 /// Join under the network's admission rules.
@@ -74,7 +74,7 @@ pub(super) fn join(
     join: JoinNetwork,
 ) -> Result<Vec<Change>, Undecided> {
     let network = network::find(state, &join.membership.network)?;
-    let member = member::find(state, &join.membership.member)?;
+    let member = candidate::find(state, &join.membership.member)?;
     let held = state.membership(&join.membership)?;
     check_etag(join.etag.as_deref(), held.as_ref().map(|held| &held.recorded))?;
 
@@ -88,7 +88,7 @@ pub(super) fn join(
         term.sources.len() > limits::SOURCES,
         Rule::LimitReached,
         &join.membership,
-        format!("a term has at most {} sources", limits::SOURCES),
+        format_args!("a term has at most {} sources", limits::SOURCES),
     );
     let joined = match held {
         Some(held) if present == Some(MembershipState::Invited) => with_term(held, slot, term),
@@ -141,7 +141,7 @@ pub(super) fn invite(
     invite: InviteMember,
 ) -> Result<Vec<Change>, Undecided> {
     let network = network::find(state, &invite.membership.network)?;
-    let member = member::find(state, &invite.membership.member)?;
+    let member = candidate::find(state, &invite.membership.member)?;
     let held = state.membership(&invite.membership)?;
     check_etag(invite.etag.as_deref(), held.as_ref().map(|held| &held.recorded))?;
 
@@ -190,7 +190,7 @@ pub(super) fn check_not_yet_a_member(
         is_open(state) && !accepts,
         Rule::AlreadyAMember,
         id,
-        format!("the membership is {} already", state.as_str()),
+        format_args!("the membership is {} already", state.as_str()),
     );
 }
 
@@ -200,7 +200,7 @@ pub(super) fn check_end(id: &MembershipId, term: &Term, rules: &mut Rules) {
         is_open(term.state) && (term.left.is_some() || term.end_reason.is_some()),
         Rule::StateNotReachable,
         id,
-        format!("a term that is {} has not ended", term.state.as_str()),
+        format_args!("a term that is {} has not ended", term.state.as_str()),
     );
 }
 
@@ -229,7 +229,7 @@ pub(super) fn approve(
     let held = find(state, &step.membership, step.etag.as_deref())?;
     require_application(&held)?;
     let network = network::find(state, &held.id.network)?;
-    let member = member::find(state, &held.id.member)?;
+    let member = candidate::find(state, &held.id.member)?;
     let mut rules = Rules::default();
     admission::check_again(&network, state.active_members(&network.id)?, &member, &mut rules);
     rules.finish()?;
@@ -262,7 +262,7 @@ fn require_application(held: &Membership) -> Result<(), Rejection> {
         state != MembershipState::Applied,
         Rule::NotApplied,
         &held.id,
-        format!("there is no application to decide on: the membership is {}", state.as_str()),
+        format_args!("there is no application to decide on: the membership is {}", state.as_str()),
     );
     rules.finish()
 }
@@ -279,7 +279,7 @@ pub(super) fn suspend(
         present.state != MembershipState::Active,
         Rule::NotActive,
         &held.id,
-        format!("the membership is {}, not active", present.state.as_str()),
+        format_args!("the membership is {}, not active", present.state.as_str()),
     );
     rules.finish()?;
     let term = Term { state: MembershipState::Suspended, reason: step.reason, ..present.clone() };
@@ -299,7 +299,7 @@ pub(super) fn reinstate(
         present.state != MembershipState::Suspended,
         Rule::NotSuspended,
         &held.id,
-        format!("the membership is {}, not suspended", present.state.as_str()),
+        format_args!("the membership is {}, not suspended", present.state.as_str()),
     );
     rules.finish()?;
     let term = Term { state: MembershipState::Active, reason: step.reason, ..present.clone() };
@@ -413,7 +413,7 @@ pub(super) fn with_new_term(
         held.terms.len() >= limits::TERMS,
         Rule::LimitReached,
         &id,
-        format!("a membership has at most {} terms", limits::TERMS),
+        format_args!("a membership has at most {} terms", limits::TERMS),
     );
     let mut terms = held.terms;
     terms.push(term);

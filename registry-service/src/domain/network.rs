@@ -96,7 +96,11 @@ pub(super) fn update(
         patched.state != network.state && (has_ended(&network) || has_ended(&patched)),
         Rule::StateNotReachable,
         &network.id,
-        format!("{} cannot become {} by an update", network.state.as_str(), patched.state.as_str()),
+        format_args!(
+            "{} cannot become {} by an update",
+            network.state.as_str(),
+            patched.state.as_str()
+        ),
     );
     rules.finish()?;
 
@@ -207,7 +211,7 @@ fn check_relation(
         return Ok(());
     }
     let unknown = state.network(other)?.is_none();
-    rules.refuse_if(unknown, Rule::NetworkUnknown, other, format!("{other} does not exist"));
+    rules.refuse_if(unknown, Rule::NetworkUnknown, other, format_args!("{other} does not exist"));
     Ok(())
 }
 
@@ -216,13 +220,13 @@ fn check_room(network: &Network, rules: &mut Rules) {
         network.relations.len() > limits::RELATIONS,
         Rule::LimitReached,
         &network.id,
-        format!("a network has at most {} relations", limits::RELATIONS),
+        format_args!("a network has at most {} relations", limits::RELATIONS),
     );
     rules.refuse_if(
         network.sources.len() > limits::SOURCES,
         Rule::LimitReached,
         &network.id,
-        format!("a network has at most {} sources", limits::SOURCES),
+        format_args!("a network has at most {} sources", limits::SOURCES),
     );
 }
 

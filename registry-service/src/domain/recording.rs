@@ -8,7 +8,7 @@ use hansa_proto::registry::{ChangeKind, EndReason, MemberState, MembershipState,
 
 use super::membership::{change_of, check_end, check_not_yet_a_member, with_new_term, with_term};
 use super::{Change, Rule, Rules, State, Undecided};
-use super::{check_etag, is_open, member, network};
+use super::{candidate, check_etag, is_open, network};
 
 /// Record a term that a source states.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(super) fn record(
     record: RecordMembership,
 ) -> Result<Vec<Change>, Undecided> {
     let network = network::find(state, &record.membership.network)?;
-    let member = member::find(state, &record.membership.member)?;
+    let member = candidate::find(state, &record.membership.member)?;
     let held = state.membership(&record.membership)?;
     check_etag(record.etag.as_deref(), held.as_ref().map(|held| &held.recorded))?;
 

@@ -148,13 +148,13 @@ impl Rules {
         fails: bool,
         rule: Rule,
         subject: &dyn fmt::Display,
-        description: impl Into<String>,
+        description: impl fmt::Display,
     ) {
         if fails {
             self.0.push(RuleViolation {
                 rule,
                 subject: subject.to_string(),
-                description: description.into(),
+                description: description.to_string(),
             });
         }
     }

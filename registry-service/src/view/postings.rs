@@ -137,7 +137,7 @@ pub(super) fn of_member(member: &pb::Member) -> Postings {
 pub(super) fn of_membership(membership: &pb::Membership) -> Postings {
     let joined = membership.terms.last().and_then(|term| crate::as_of::date(term.joined.as_ref()));
     let (network, member) = (bare(&membership.network), bare(&membership.member));
-    let list = format!("joined/{network}/");
+    let list = ["joined/", network, "/"].concat();
     Postings::from([[list.as_bytes(), &date_bytes(joined), member.as_bytes()].concat()])
 }
 

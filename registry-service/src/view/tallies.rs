@@ -16,7 +16,7 @@ use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::{EndReason, MemberState, MembershipState};
 use hansa_view::{Keys, Staging, ViewError};
 
-use super::{SCAN, add, content, key, memberships_of_member, number, stored};
+use super::{Key, SCAN, Value, add, content, key, memberships_of_member, number, stored};
 use crate::continent::Continent;
 use crate::domain;
 
@@ -26,24 +26,24 @@ const TOTAL_REACH: &[u8] = b"total/reach/";
 
 /// Prefix of the members of all countries that belong to so many networks.
 pub(crate) fn connected(reach: u64) -> Vec<u8> {
-    format!("connected/{reach:06}/").into_bytes()
+    key(&["connected/", &six_digits(reach), "/"]).into_vec()
 }
 
 /// Prefix of the members of a country that belong to so many networks.
 pub(crate) fn connected_of(reach: u64, country: &str) -> Vec<u8> {
-    format!("connected/{reach:06}/{country}/").into_bytes()
+    key(&["connected/", &six_digits(reach), "/", country, "/"]).into_vec()
 }
 
-fn reach_key(id: &MemberId) -> Vec<u8> {
+fn six_digits(reach: u64) -> String {
+    format!("{reach:06}")
+}
+
+fn reach_key(id: &MemberId) -> Key {
     key(&["reach/", id.id()])
 }
 
-fn spread_of(id: &NetworkId) -> Vec<u8> {
-    key(&["spread/", id.id(), "/"])
-}
-
-fn spread_key(id: &NetworkId, continent: Continent) -> Vec<u8> {
-    [spread_of(id), continent.m49().into()].concat()
+fn spread_key(id: &NetworkId, continent: Continent) -> Key {
+    key(&["spread/", id.id(), "/", continent.m49()])
 }
 
 /// Continents on which a network has or had members.
@@ -89,7 +89,7 @@ pub(crate) fn belongs_now(value: &[u8]) -> Result<bool, ViewError> {
 }
 
 /// Index entry of a membership, by member.
-pub(super) fn belonging(membership: &pb::Membership) -> Vec<u8> {
+pub(super) fn belonging(membership: &pb::Membership) -> Value {
     stored(&[u8::from(belongs(membership))])
 }
 
@@ -126,23 +126,23 @@ impl<'m> Standing<'m> {
         })
     }
 
-    fn connected_key(&self) -> Vec<u8> {
-        format!("connected/{:06}/{}/{}", self.reach, self.country, self.id.id()).into_bytes()
-    }
-
-    fn total_key(&self) -> Vec<u8> {
-        let m49 = self.continent.map_or("-", Continent::m49);
-        format!("total/reach/{:06}/{m49}", self.reach).into_bytes()
-    }
-
     fn enter(&self, staging: &mut Staging) -> Result<(), ViewError> {
-        staging.put(self.connected_key(), stored(&[]));
-        add(staging, self.total_key(), 1)
+        let (connected, total) = self.keys();
+        staging.put(connected, stored(&[]));
+        add(staging, total, 1)
     }
 
     fn withdraw(&self, staging: &mut Staging) -> Result<(), ViewError> {
-        staging.delete(&self.connected_key());
-        add(staging, self.total_key(), -1)
+        let (connected, total) = self.keys();
+        staging.delete(&connected);
+        add(staging, total, -1)
+    }
+
+    /// Where it stands by itself, and where it is counted.
+    fn keys(&self) -> (Key, Key) {
+        let reach = six_digits(self.reach);
+        let connected = key(&["connected/", &reach, "/", self.country, "/", self.id.id()]);
+        (connected, key(&["total/reach/", &reach, "/", self.continent.map_or("-", Continent::m49)]))
     }
 }
 

@@ -14,7 +14,7 @@ use hansa_proto::pb::registry::v1 as pb;
 use hansa_view::{Keys, ReadView, Staging, ViewError};
 use prost::Message;
 
-use super::{Count, SCAN, message, message_at};
+use super::{Count, Key, SCAN, message, message_at};
 
 /// A resource as it is stored, which knows when it was recorded.
 pub(crate) trait Versioned: Message + Default {
@@ -212,10 +212,7 @@ pub(crate) fn positions(
     Ok(Some(positions))
 }
 
-fn updated<M: Versioned>(
-    keys: &ReadView<'_>,
-    key: Vec<u8>,
-) -> Result<(Vec<u8>, Option<u64>), ViewError> {
+fn updated<M: Versioned>(keys: &ReadView<'_>, key: Key) -> Result<(Key, Option<u64>), ViewError> {
     let last = message_at::<M>(keys, &key)?.map(|message| message.updated());
     Ok((key, last))
 }
