@@ -233,7 +233,7 @@ mod tests {
         let frozen = view.freeze(&[b"k"]).unwrap();
         let aside = Arc::downgrade(&frozen.aside);
         drop(frozen);
-        staging.put(b"k1".to_vec(), vec![1]);
+        staging.put(b"k1", vec![1]);
         settle(&mut staging, 1);
         assert!(aside.upgrade().is_none());
     }

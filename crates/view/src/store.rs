@@ -534,7 +534,7 @@ mod tests {
         assert_eq!(opening, Opening::Fresh);
         let mut staging = Staging::new(Arc::new(view));
         let stand = (Position::new(3), Chain::from_bytes([9; 32]));
-        staging.put(b"a/1".to_vec(), b"one".to_vec());
+        staging.put(b"a/1", b"one");
         staging.keep();
         staging.settle(stand.0, stand.1).unwrap();
         stand
@@ -581,7 +581,7 @@ mod tests {
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
             staging.put(key, b"v");
         }
-        staging.put(vec![0xff, 0xff], b"v".to_vec());
+        staging.put(vec![0xff, 0xff], b"v");
         staging.keep();
         staging.settle(Position::new(1), Chain::from_bytes([9; 32])).unwrap();
         let scan = |prefix: &[u8], before: Option<&[u8]>, limit| -> Vec<Vec<u8>> {

@@ -74,7 +74,7 @@ fn fold_leads(
             staging.put(keys::campaign_of_member(&member, id), Vec::new());
         }
     }
-    staging.put(keys::participant_count(id), count.to_be_bytes().to_vec());
+    staging.put(keys::participant_count(id), count.to_be_bytes());
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn fold(
         staging.put(keys::request(answered.request_id.as_str()), row.encode_to_vec());
     }
     if let Some(followed) = meta.followed {
-        staging.put(keys::FOLLOWED.to_vec(), codec::encode_followed(followed));
+        staging.put(keys::FOLLOWED, codec::encode_followed(followed));
     }
     Ok(())
 }
@@ -151,7 +151,7 @@ fn fold_signature(staging: &mut Staging, signature: &pb::Signature) -> Result<()
     let lookup = Lookup(&*staging);
     let known = lookup.signature_message(&statement, &member)?.is_some();
     let count = lookup.signatures_held(&statement)? + i64::from(!known);
-    staging.put(keys::signature_count(&statement), count.to_be_bytes().to_vec());
+    staging.put(keys::signature_count(&statement), count.to_be_bytes());
     staging.put(keys::signature(&statement, &member), signature.encode_to_vec());
     staging.put(keys::statement_of_member(&member, &statement), Vec::new());
     Ok(())
@@ -170,7 +170,7 @@ fn fold_participation(
     let counted = !leads.unwrap_or_default().contains(&participation.member);
     let change = i64::from(participation.active) - i64::from(was_active);
     let count = lookup.participants_held(&campaign)? + if counted { change } else { 0 };
-    staging.put(keys::participant_count(&campaign), count.to_be_bytes().to_vec());
+    staging.put(keys::participant_count(&campaign), count.to_be_bytes());
     staging.put(keys::participation(&campaign, &member), participation.encode_to_vec());
     staging.put(keys::campaign_of_member(&member, &campaign), Vec::new());
     Ok(())

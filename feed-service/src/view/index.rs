@@ -91,7 +91,7 @@ impl Unlisted {
         all.count += events.len() as u64;
         all.bytes += events.iter().map(|(_, bytes)| bytes).sum::<u64>();
         all.last = (all.count - 1, last.position);
-        staging.put(keys::EVENTS.to_vec(), all.encode());
+        staging.put(keys::EVENTS, all.encode());
         Ok(())
     }
 }
