@@ -193,16 +193,38 @@ pub(crate) fn encode(
     meta: &CommitMeta,
 ) -> Draft {
     let (cursor, mut stored) = (cursor(identity, slot.position), stored_meta(meta));
-    if events.iter().any(|event| content::told(event).is_some()) {
-        let mut left = Decoded { events: events.to_vec(), meta: meta.clone() };
-        let Ok(_) = erase(&mut left, |_| Ok::<_, Infallible>(u64::MAX));
-        let meta_bytes = stored_meta(&left.meta).encoded_len();
-        let needed = meta_bytes + body_bytes(&left.events, &cursor) + ERASURE_BYTES;
-        let held = stored.encoded_len() + body_bytes(events, &cursor);
-        stored.room = vec![0; needed.saturating_sub(held)];
+    match frees_enough(events) {
+        true => debug_assert_eq!(room(events, meta, &cursor), 0),
+        false => stored.room = vec![0; room(events, meta, &cursor)],
     }
     let (meta, body) = (encode_meta(&stored), encode_body(events, &cursor));
     Draft { recorded_at_micros: slot.recorded_at_micros, meta, body }
+}
+
+/// Most bytes that an event takes more when its content is erased: when that was, twice, and in the meta
+/// part how many bytes it had.
+const ERASED_BYTES: usize = 48;
+
+/// Whether what stands in the place of a commit once its content is erased certainly is no longer, as of
+/// most: to find out exactly takes as long as to encode it.
+fn frees_enough(events: &[pb::Event]) -> bool {
+    let told = events.iter().filter_map(content::told);
+    let (count, freed) =
+        told.fold((0, 0), |(count, freed), told| (count + 1, freed + content::text_bytes(told)));
+    count == 0 || freed >= ERASURE_BYTES + count * ERASED_BYTES
+}
+
+/// Bytes that a commit lacks to hold what stands in its place once all its content is erased.
+fn room(events: &[pb::Event], meta: &CommitMeta, cursor: &Bytes) -> usize {
+    let held = stored_meta(meta).encoded_len() + body_bytes(events, cursor);
+    let mut left = Decoded { events: events.to_vec(), meta: meta.clone() };
+    match erase(&mut left, |_| Ok::<_, Infallible>(u64::MAX)) {
+        Ok(false) => 0,
+        Ok(true) => {
+            let left_bytes = body_bytes(&left.events, cursor) + ERASURE_BYTES;
+            (stored_meta(&left.meta).encoded_len() + left_bytes).saturating_sub(held)
+        }
+    }
 }
 
 /// Erases the content of statements where they were told, given the position of the event that redacted

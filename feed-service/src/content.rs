@@ -73,6 +73,12 @@ pub(crate) fn take(statement: &mut pb::Statement) -> pb::Statement {
     }
 }
 
+/// Bytes of the text of a statement's content: fewer than all of its content has.
+pub(crate) fn text_bytes(statement: &pb::Statement) -> usize {
+    let pb::Statement { title, summary, body, note, .. } = statement;
+    [title, summary, body, note].map(String::len).iter().sum()
+}
+
 /// The statement without its content.
 pub(crate) fn without(statement: &pb::Statement) -> pb::Statement {
     let mut statement = statement.clone();

@@ -128,7 +128,7 @@ impl Intake {
     async fn hand_in(&self, request: Request) -> Result<RowAnswer, Status> {
         let place = self.imports.places.clone().acquire_owned().await;
         let place = place.expect("the semaphore of an import is never closed");
-        let pending = self.imports.writer.enqueue(Ask::Row(request)).await;
+        let pending = self.imports.writer.enqueue(Ask::Row(Box::new(request))).await;
         Ok(RowAnswer::Pending(pending.map_err(status::submit)?, place))
     }
 

@@ -32,11 +32,11 @@ pub(crate) use rows::{RowOutcome, RowRefusal};
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// One command, answered with its resource.
-    One(Request),
+    One(Box<Request>),
     /// Several commands for one commit.
     Batch(Batch),
     /// A row of an import: one command, answered with what became of it.
-    Row(Request),
+    Row(Box<Request>),
     /// Rows of an import that are only tried, each on the effect of those before it.
     Trial(Vec<Request>),
 }
@@ -54,7 +54,7 @@ impl Ask {
 
 impl From<Request> for Ask {
     fn from(request: Request) -> Ask {
-        Ask::One(request)
+        Ask::One(Box::new(request))
     }
 }
 
@@ -183,7 +183,7 @@ impl RegistryMachine {
     fn decide_one(
         &mut self,
         slot: Slot,
-        request: Request,
+        request: Box<Request>,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
         let target = request.command.target();
         let changes = domain::decide(&self.state(), slot, request.command).map_err(undecided)?;
@@ -231,7 +231,7 @@ impl Machine for RegistryMachine {
         }
         match ask {
             Ask::One(request) if Self::may_be_long(&request.command) => {
-                self.decide_in_parts(slot, request)
+                self.decide_in_parts(slot, &request)
             }
             Ask::One(request) => self.decide_one(slot, request),
             Ask::Batch(batch) => self.decide_batch(slot, batch),

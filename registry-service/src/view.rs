@@ -387,11 +387,15 @@ fn fold_membership(staging: &mut Staging, membership: &pb::Membership) -> Result
 }
 
 fn add(staging: &mut Staging, key: impl AsRef<[u8]>, difference: i64) -> Result<(), ViewError> {
-    let sum = number(staging, key.as_ref())?
-        .checked_add_signed(difference)
-        .ok_or_else(|| ViewError::Value("a total would be less than zero".to_owned()))?;
+    let sum = sum(number(staging, key.as_ref())?, difference)?;
     staging.put(key, stored(&sum.to_be_bytes()));
     Ok(())
+}
+
+fn sum(total: u64, difference: i64) -> Result<u64, ViewError> {
+    total
+        .checked_add_signed(difference)
+        .ok_or_else(|| ViewError::Value("a total would be less than zero".to_owned()))
 }
 
 /// The view as the domain decides against it.

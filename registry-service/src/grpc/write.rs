@@ -23,7 +23,7 @@ use crate::domain::{
     ChangeMembership, Command, EndNetwork, InviteMember, JoinNetwork, MembershipStep,
     RecordMembership, RelateNetworks, RetireMember, UpdateMember, UpdateNetwork,
 };
-use crate::machine::{Answer, Request, RetryKey};
+use crate::machine::{Answer, Ask, Request, RetryKey};
 use crate::status;
 
 use pb::registry::v1 as registry;
@@ -52,8 +52,8 @@ pub(super) trait WriteRequest: Message + Default {
 
 impl Registry {
     pub(super) async fn write<R: WriteRequest>(&self, request: R) -> Result<Written, Status> {
-        let request = parse(request).map_err(status::malformed)?;
-        match self.writer.submit(request.into()).await.map_err(status::submit)? {
+        let ask = parse(request).map_err(status::malformed)?;
+        match self.writer.submit(ask).await.map_err(status::submit)? {
             Answer::Done { resource, position } => {
                 Ok(Written { resource: *resource, position: position.get(), replayed: false })
             }
@@ -115,7 +115,7 @@ pub(super) fn membership(resource: Resource) -> Result<registry::Membership, Sta
     }
 }
 
-fn parse<R: WriteRequest>(mut request: R) -> Result<Request, Violations> {
+fn parse<R: WriteRequest>(mut request: R) -> Result<Ask, Violations> {
     let mut violations = Violations::default();
     let request_id = request.take_request_id();
     let validate_only = request.take_validate_only();
@@ -124,7 +124,7 @@ fn parse<R: WriteRequest>(mut request: R) -> Result<Request, Violations> {
     let command = request.command(&mut violations);
     violations.finish()?;
     let command = command.expect("a request without violations has a command");
-    Ok(Request { principal: PRINCIPAL, retry_key, validate_only, command })
+    Ok(Request { principal: PRINCIPAL, retry_key, validate_only, command }.into())
 }
 
 fn payload_hash<R: WriteRequest>(request: &R) -> [u8; 32] {

@@ -42,9 +42,9 @@ impl RegistryMachine {
     pub(super) fn decide_in_parts(
         &mut self,
         slot: Slot,
-        request: Request,
+        request: &Request,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        let staged = self.stage_parts(slot, &request);
+        let staged = self.stage_parts(slot, request);
         if staged.is_err() || request.validate_only {
             self.staging.undo();
         }

@@ -34,7 +34,7 @@ impl RegistryMachine {
     pub(super) fn decide_row(
         &mut self,
         slot: Slot,
-        row: Request,
+        row: Box<Request>,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
         if let Some(outcome) = self.row_before(&row)? {
             return Ok(Decision::Answer(Answer::Row(outcome)));

@@ -16,7 +16,7 @@ use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::{EndReason, MemberState, MembershipState};
 use hansa_view::{Keys, Staging, ViewError};
 
-use super::{Key, SCAN, Value, add, content, key, memberships_of_member, number, stored};
+use super::{Key, SCAN, Value, add, content, key, memberships_of_member, number, stored, sum};
 use crate::continent::Continent;
 use crate::domain;
 
@@ -251,9 +251,10 @@ pub(super) fn membership_changed(
         return Ok(());
     }
     let reach = number(staging, &reach_key(id))?;
-    add(staging, reach_key(id), gained)?;
+    let reached = sum(reach, gained)?;
+    staging.put(reach_key(id), stored(&reached.to_be_bytes()));
     let Some(mut standing) = Standing::of(id, &member, reach) else { return Ok(()) };
     standing.withdraw(staging)?;
-    standing.reach = reach.saturating_add_signed(gained);
+    standing.reach = reached;
     standing.enter(staging)
 }
