@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filter::Hash;
-use order::Order;
+use order::{Order, number};
 use table::Table;
 
 /// Bytes a change costs beside those of its key and value.
@@ -21,6 +21,9 @@ const ENTRY_BYTES: usize = 56;
 const ROOM_BYTES: usize = 80;
 /// Room for more bytes is let go when the changes are forgotten.
 const MOST_KEPT_BYTES: usize = 16 * 1024 * 1024;
+/// So many changes are taken in in the order of their keys: who puts all of them in order later has it
+/// easier. Shorter stretches would be no help.
+const WORTH_ORDER: usize = if cfg!(test) { 8 } else { 1_024 };
 /// The length of the value of a key that is no more.
 const GONE: u32 = u32::MAX;
 
@@ -148,12 +151,18 @@ impl Changes {
     }
 
     /// Takes in others, which replace these.
-    pub(crate) fn take(&mut self, others: &Changes, in_order: &[u32]) {
+    pub(crate) fn take(&mut self, others: &Changes) {
         self.table.fetch(others.entries.iter().map(|entry| entry.hash));
-        for index in in_order {
-            let hash = others.entries[*index as usize].hash;
-            self.set(others.key(*index), hash, others.value(*index));
+        if others.len() < WORTH_ORDER {
+            (0..number(others.len())).for_each(|index| self.take_one(others, index));
+        } else {
+            others.in_order().iter().for_each(|index| self.take_one(others, *index));
         }
+    }
+
+    fn take_one(&mut self, others: &Changes, index: u32) {
+        let hash = others.entries[index as usize].hash;
+        self.set(others.key(index), hash, others.value(index));
     }
 
     /// The keys and what they hash to, in the order they were first set.

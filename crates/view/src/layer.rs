@@ -24,7 +24,7 @@ impl Layer {
 
     /// Takes in changes that lead to a position.
     pub(crate) fn take(&mut self, changes: &Changes, mark: (Position, Chain)) {
-        self.changes.take(changes, &changes.in_order());
+        self.changes.take(changes);
         self.mark = mark;
     }
 

@@ -37,9 +37,11 @@ impl Order {
         key: impl Fn(u32) -> &'k [u8],
     ) -> Arc<Vec<u32>> {
         self.catch_up(count, &key);
-        if !self.short.is_empty() {
-            self.long = Arc::new(merged(&self.long, &self.short, &key));
-            self.short = Arc::default();
+        let short = std::mem::take(&mut self.short);
+        match (self.long.is_empty(), short.is_empty()) {
+            (_, true) => {}
+            (true, false) => self.long = short,
+            (false, false) => self.long = Arc::new(merged(&self.long, &short, &key)),
         }
         Arc::clone(&self.long)
     }
@@ -61,7 +63,10 @@ impl Order {
         let (known, count) = (self.long.len() + self.short.len(), number(count));
         if known < count as usize {
             let new = sorted(number(known)..count, key);
-            self.short = Arc::new(merged(&self.short, &new, key));
+            self.short = Arc::new(match self.short.is_empty() {
+                true => new,
+                false => merged(&self.short, &new, key),
+            });
         }
     }
 }
@@ -101,6 +106,6 @@ fn merged<'k>(long: &[u32], short: &[u32], key: &impl Fn(u32) -> &'k [u8]) -> Ve
     merged
 }
 
-fn number(count: usize) -> u32 {
+pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).expect("less than four billion changes")
 }
