@@ -14,7 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use hansa_journal::limits::ERASURE_BYTES;
 use hansa_journal::{Chain, Commit, Draft, Erasure, JournalId, Position, Slot};
 use hansa_proto::feed::{Cursor, Subscription};
-use hansa_proto::ids::{EventId, RequestId, SubscriptionId};
+use hansa_proto::ids::{EventId, MemberId, RequestId, SubscriptionId};
 use hansa_proto::pb::feed::v1 as pb;
 use pb::subscribe_response::Message as StreamMessage;
 use prost::Message;
@@ -139,11 +139,11 @@ fn placed(slot: Slot, index: u32, origin: &Origin<'_>, event: NewEvent) -> pb::E
         position,
         index,
         kind: event.kind.to_pb(),
-        network: event.network.map(|id| id.to_string()).unwrap_or_default(),
-        members: event.members.iter().map(ToString::to_string).collect(),
+        network: event.network.map(|id| id.name()).unwrap_or_default(),
+        members: event.members.iter().map(MemberId::name).collect(),
         countries: event.countries.iter().map(ToString::to_string).collect(),
         themes: event.themes,
-        campaign: event.campaign.map(|id| id.to_string()).unwrap_or_default(),
+        campaign: event.campaign.map(|id| id.name()).unwrap_or_default(),
         occurred_at: event.occurred_at.map(|date| date.to_pb()),
         recorded_at: Some(timestamp(slot.recorded_at_micros)),
         principal: origin.principal.to_owned(),
@@ -157,8 +157,8 @@ fn placed(slot: Slot, index: u32, origin: &Origin<'_>, event: NewEvent) -> pb::E
 
 fn former(former: Former) -> Option<pb::Former> {
     (!former.is_nothing()).then(|| pb::Former {
-        network: former.network.map(|id| id.to_string()).unwrap_or_default(),
-        members: former.members.iter().map(ToString::to_string).collect(),
+        network: former.network.map(|id| id.name()).unwrap_or_default(),
+        members: former.members.iter().map(MemberId::name).collect(),
         countries: former.countries.iter().map(ToString::to_string).collect(),
         themes: former.themes,
     })

@@ -18,7 +18,7 @@ pub(crate) fn title(text: &str, limit: usize) -> Result<(), String> {
 
 /// One line of text that may be empty.
 pub(crate) fn line(text: &str, limit: usize) -> Result<(), String> {
-    if text.chars().any(char::is_control) {
+    if may_hold_control(text) && text.chars().any(char::is_control) {
         return Err("must not contain control characters".to_owned());
     }
     bounded(text, limit)
@@ -66,10 +66,17 @@ pub(crate) fn m49(text: &str) -> Result<(), String> {
 
 fn lines(text: &str) -> Result<(), String> {
     let control = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-    if text.chars().any(control) {
+    if may_hold_control(text) && text.chars().any(control) {
         return Err("must not contain control characters other than newline and tab".to_owned());
     }
     Ok(())
+}
+
+/// Whether a control character may be there: by its bytes, many of which are looked at together.
+fn may_hold_control(text: &str) -> bool {
+    // U+0080 to U+009F begin with C2.
+    let may_be = |byte: u8| (byte < b' ') | (byte == 0x7f) | (byte == 0xc2);
+    text.bytes().fold(false, |may_hold, byte| may_hold | may_be(byte))
 }
 
 fn bounded(text: &str, limit: usize) -> Result<(), String> {
@@ -144,4 +151,19 @@ fn escapes_are_whole(text: &str) -> bool {
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     text.split('%').skip(1).all(two_digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_character_is_found() {
+        for character in '\0'..='\u{7ff}' {
+            let text = format!("a{character}b");
+            assert_eq!(line(&text, 3).is_err(), character.is_control(), "{character:?}");
+            let refused = character.is_control() && !matches!(character, '\n' | '\t');
+            assert_eq!(prose(&text, 3).is_err(), refused, "{character:?}");
+        }
+    }
 }

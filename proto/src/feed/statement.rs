@@ -100,7 +100,7 @@ impl Statement {
     /// As a message.
     pub fn to_pb(&self, signature_count: i64) -> pb::Statement {
         pb::Statement {
-            name: self.id.to_string(),
+            name: self.id.name(),
             kind: self.kind.to_pb(),
             kind_stated: self.kind_stated.clone(),
             title: self.title.clone(),
@@ -111,7 +111,7 @@ impl Statement {
             document_sha256: hash_or_empty(self.document_sha256),
             issuer_network: name_or_empty(self.issuer_network.as_ref()),
             acting_member: name_or_empty(self.acting_member.as_ref()),
-            issuer_members: self.issuer_members.iter().map(MemberId::to_string).collect(),
+            issuer_members: self.issuer_members.iter().map(MemberId::name).collect(),
             authors_stated: self.authors_stated.clone(),
             stated_signature_counts: self
                 .stated_signature_counts
