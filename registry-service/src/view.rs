@@ -15,7 +15,8 @@
 //!
 //! `view/tallies.rs` has those the statistics read, `view/versions.rs` those of what was, and
 //! `view/postings.rs` those by which lists are filtered and ordered;
-//! `view/clues.rs` those by which members are found by what others call them.
+//! `view/clues.rs` those by which members are found by what others call them. `view/candidates.rs` reads of a
+//! member what the rules of membership ask, `view/networks.rs` networks once for many who join.
 //!
 //! Every value begins with the byte [`FORMAT`]; numbers are big-endian. Ids hold no `/`, so that a
 //! prefix that ends in one is never the beginning of another id.
