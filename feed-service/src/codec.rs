@@ -205,8 +205,8 @@ pub(crate) fn encode(
 /// part how many bytes it had.
 const ERASED_BYTES: usize = 48;
 
-/// Whether what stands in the place of a commit once its content is erased certainly is no longer, as of
-/// most: to find out exactly takes as long as to encode it.
+/// Whether what stands in the place of a commit once its content is erased certainly has no more bytes, as is
+/// so of most: to find out how many takes as long as to encode it.
 fn frees_enough(events: &[pb::Event]) -> bool {
     let told = events.iter().filter_map(content::told);
     let (count, freed) =
