@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use hansa_journal::{Chain, Position};
 
-use crate::changes::Change;
 use crate::filter::Hash;
 use crate::layer::Layer;
 use crate::merge::{Cursor, LayerCursor, Merge};
@@ -42,15 +41,16 @@ impl State {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let hash = Hash::of(key);
         match self.in_layers(key, hash) {
-            Some(value) => Ok(value.map(<[u8]>::to_vec)),
+            Some(value) => Ok(value),
             None => self.in_runs(key, hash),
         }
     }
 
     /// What the layers say of a key, which hashes to this, if they do.
-    pub(crate) fn in_layers(&self, key: &[u8], hash: Hash) -> Option<Change<'_>> {
-        let layers = [Some(&self.young), self.old.as_deref()].into_iter().flatten();
-        layers.into_iter().find_map(|layer| layer.changes.get(key, hash))
+    pub(crate) fn in_layers(&self, key: &[u8], hash: Hash) -> Option<Option<Vec<u8>>> {
+        let mut layers = [Some(&self.young), self.old.as_deref()].into_iter().flatten();
+        let said = layers.find_map(|layer| layer.changes.get(key, hash))?;
+        Some(said.map(<[u8]>::to_vec))
     }
 
     /// The value of a key, which hashes to this, in the runs.

@@ -375,7 +375,7 @@ impl View {
     ) -> Result<Option<Vec<u8>>, ViewError> {
         let state = self.held.state.read();
         if let Some(value) = state.in_layers(key, hash) {
-            return Ok(value.map(<[u8]>::to_vec));
+            return Ok(value);
         }
         let youngest = state.youngest_run();
         if let Some(value) = at_hand.get(youngest, key, hash) {
@@ -529,6 +529,13 @@ mod tests {
         JournalId::from_bytes([byte; 16])
     }
 
+    /// A view, and what is staged for it.
+    fn opened(directory: &Path) -> (Arc<View>, Staging) {
+        let (view, _) = View::open(directory, 1, identity(7)).unwrap();
+        let view = Arc::new(view);
+        (Arc::clone(&view), Staging::new(view))
+    }
+
     fn filled(directory: &Path) -> (Position, Chain) {
         let (view, opening) = View::open(directory, 1, identity(7)).unwrap();
         assert_eq!(opening, Opening::Fresh);
@@ -554,9 +561,7 @@ mod tests {
     #[test]
     fn what_is_at_hand_is_what_the_runs_say() {
         let directory = tempfile::tempdir().unwrap();
-        let (view, _) = View::open(directory.path(), 1, identity(7)).unwrap();
-        let view = Arc::new(view);
-        let mut staging = Staging::new(Arc::clone(&view));
+        let (view, mut staging) = opened(directory.path());
         for position in 1..=9u8 {
             let value = vec![position; LAYER_BYTES];
             staging.put(b"k", &value);
@@ -575,9 +580,7 @@ mod tests {
     #[test]
     fn scans_backwards_within_a_prefix() {
         let directory = tempfile::tempdir().unwrap();
-        let (view, _) = View::open(directory.path(), 1, identity(7)).unwrap();
-        let view = Arc::new(view);
-        let mut staging = Staging::new(Arc::clone(&view));
+        let (view, mut staging) = opened(directory.path());
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
             staging.put(key, b"v");
         }
