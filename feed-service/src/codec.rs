@@ -167,12 +167,16 @@ fn former(former: Former) -> Option<pb::Former> {
 fn body(body: Body) -> pb::event::Body {
     use pb::event::Body as Pb;
     match body {
-        Body::Network(network, active_members) => Pb::NetworkBody(network.to_pb(active_members)),
-        Body::Member(member) => Pb::MemberBody(member.to_pb()),
+        Body::Network(network, active) => Pb::NetworkBody(Box::new(network.to_pb(active))),
+        Body::Member(member) => Pb::MemberBody(Box::new(member.to_pb())),
         Body::Membership(membership) => Pb::MembershipBody(membership.to_pb()),
-        Body::Statement(statement, signatures) => Pb::StatementBody(statement.to_pb(signatures)),
+        Body::Statement(statement, signatures) => {
+            Pb::StatementBody(Box::new(statement.into_pb(signatures)))
+        }
         Body::Signature(signature) => Pb::SignatureBody(signature.to_pb()),
-        Body::Campaign(campaign, participants) => Pb::CampaignBody(campaign.to_pb(participants)),
+        Body::Campaign(campaign, participants) => {
+            Pb::CampaignBody(Box::new(campaign.to_pb(participants)))
+        }
         Body::Participation(participation) => Pb::ParticipationBody(participation.to_pb()),
     }
 }

@@ -192,12 +192,12 @@ mod tests {
     #[test]
     fn an_event_is_erased_once() {
         let mut event = pb::Event { kind: 16, ..Default::default() };
-        event.body = Some(Body::StatementBody(statement()));
+        event.body = Some(Body::StatementBody(statement().into()));
         assert!(told(&event).is_some());
         erase(&mut event, 7);
         assert_eq!(event.redacted_position, 7);
         assert_eq!(told(&event), None);
         let Some(Body::StatementBody(left)) = event.body else { panic!() };
-        assert_eq!(left, pb::Statement { redacted_position: 7, ..without(&statement()) });
+        assert_eq!(*left, pb::Statement { redacted_position: 7, ..without(&statement()) });
     }
 }

@@ -64,7 +64,7 @@ impl Running {
             ..Default::default()
         };
         let request = pb::PublishStatementRequest {
-            statement: Some(statement),
+            statement: Some(statement.into()),
             request_id: request_id.to_owned(),
             ..Default::default()
         };
@@ -75,7 +75,7 @@ impl Running {
     async fn get(&self, id: &str) -> Result<pb::Statement, Status> {
         let request = pb::GetStatementRequest { name: format!("statements/{id}"), min_position: 0 };
         let mut client = StatementServiceClient::new(self.channel.clone());
-        Ok(client.get_statement(request).await?.into_inner().statement.unwrap())
+        Ok(*client.get_statement(request).await?.into_inner().statement.unwrap())
     }
 
     async fn subscribe(&self) -> Streaming<pb::SubscribeResponse> {

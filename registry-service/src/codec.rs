@@ -143,10 +143,11 @@ pub(crate) fn change_to_pb(change: &Change, active_members: i64) -> pb::Change {
 
 /// A resource as callers receive it.
 pub(crate) fn resource_to_pb(resource: &Resource, active_members: i64) -> pb::change::Resource {
+    use pb::change::Resource as Pb;
     match resource {
-        Resource::Network(network) => pb::change::Resource::Network(network.to_pb(active_members)),
-        Resource::Member(member) => pb::change::Resource::Member(member.to_pb()),
-        Resource::Membership(membership) => pb::change::Resource::Membership(membership.to_pb()),
+        Resource::Network(network) => Pb::Network(Box::new(network.to_pb(active_members))),
+        Resource::Member(member) => Pb::Member(Box::new(member.to_pb())),
+        Resource::Membership(membership) => Pb::Membership(membership.to_pb()),
     }
 }
 

@@ -180,7 +180,8 @@ impl Query {
             None => Some(network),
         };
         let matching = network.filter(|network| self.filter.matches(Row::Network(network)));
-        Ok(matching.map(|network| Found { resource: Resource::Network(network), order_key }))
+        Ok(matching
+            .map(|network| Found { resource: Resource::Network(Box::new(network)), order_key }))
     }
 
     fn member(
@@ -192,7 +193,7 @@ impl Query {
         let Some(member) = versions::member_at(keys, &id, at)? else { return Ok(None) };
         let order_key = self.order_key(Row::Member(&member), id.id());
         let matches = self.filter.matches(Row::Member(&member));
-        Ok(matches.then_some(Found { resource: Resource::Member(member), order_key }))
+        Ok(matches.then_some(Found { resource: Resource::Member(Box::new(member)), order_key }))
     }
 
     fn membership(

@@ -140,15 +140,19 @@ impl RegistryMachine {
 
     /// The resource as it is, for a command that changes nothing.
     fn present(&self, target: &Target) -> Result<Box<pb::change::Resource>, Refused<Rejection>> {
+        use pb::change::Resource;
         let found = match target {
             Target::Network(id) => {
-                view::network(&self.staging, id).map(|it| it.map(pb::change::Resource::Network))
+                let found = view::network(&self.staging, id);
+                found.map(|it| it.map(|network| Resource::Network(Box::new(network))))
             }
             Target::Member(id) => {
-                view::member(&self.staging, id).map(|it| it.map(pb::change::Resource::Member))
+                let found = view::member(&self.staging, id);
+                found.map(|it| it.map(|member| Resource::Member(Box::new(member))))
             }
-            Target::Membership(id) => view::membership(&self.staging, id)
-                .map(|it| it.map(pb::change::Resource::Membership)),
+            Target::Membership(id) => {
+                view::membership(&self.staging, id).map(|it| it.map(Resource::Membership))
+            }
         };
         found
             .map_err(view_failed)?

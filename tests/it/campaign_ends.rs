@@ -98,7 +98,7 @@ async fn the_campaigns_of_a_network_end_with_it() {
         assert_eq!(campaign.state(), CampaignState::Ended);
         assert_eq!(campaign.ended, make::date(&[2020, 5]));
         assert_eq!(campaign.outcome.as_ref().unwrap().kind(), OutcomeKind::NotKnown);
-        assert_eq!(event.body, Some(Body::CampaignBody(campaign)));
+        assert_eq!(event.body, Some(Body::CampaignBody(campaign.into())));
     }
     assert_eq!(get(&world, "done").await, done, "what had ended stays as it was");
     assert_eq!(get(&world, "else").await.state(), CampaignState::Active);

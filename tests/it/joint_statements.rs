@@ -42,7 +42,7 @@ fn sign(id: &str, number: usize) -> SignStatementRequest {
 
 async fn get(world: &World, id: &str) -> Statement {
     let request = GetStatementRequest { name: format!("statements/{id}"), min_position: 0 };
-    world.statements().get_statement(request).await.unwrap().into_inner().statement.unwrap()
+    *world.statements().get_statement(request).await.unwrap().into_inner().statement.unwrap()
 }
 
 /// All that happened around statements.

@@ -82,7 +82,7 @@ pub(crate) async fn shift(world: &World, story: &mut Story, number: usize) {
             };
             let request = CorrectStatementRequest {
                 name: format!("statements/statement-{}", 1 + story.below(150)),
-                statement: Some(correction),
+                statement: Some(correction.into()),
                 reason: "it was wrong".to_owned(),
                 ..Default::default()
             };
@@ -168,7 +168,7 @@ async fn answered(world: &World, steps: usize) -> All {
             let name = format!("statements/{id}-{number}");
             let request = GetStatementRequest { name, ..Default::default() };
             let found = there(statements.get_statement(request).await);
-            all.statements.extend(found.and_then(|found| found.statement));
+            all.statements.extend(found.and_then(|found| found.statement).map(|it| *it));
         }
         let name = format!("campaigns/campaign-{number}");
         let request = GetCampaignRequest { name, ..Default::default() };
@@ -357,7 +357,7 @@ async fn one_reads_ones_own_writes_in_it() {
     let published = world.statements().publish_statement(request).await.unwrap().into_inner();
     reader.reaches(published.position).await;
     let found = reader.read(|present| present.statement("statements/mine").cloned());
-    assert_eq!(found, published.statement);
+    assert_eq!(found.as_ref(), published.statement.as_deref());
     let of_member = reader.read(|present| {
         present.memberships_of_member(&make::member_name(&member(0))).cloned().collect::<Vec<_>>()
     });

@@ -88,7 +88,7 @@ impl Real {
         let request =
             GetStatementRequest { name: format!("statements/{id}"), ..Default::default() };
         let response = self.clients.statements().get_statement(request).await.unwrap().into_inner();
-        response.statement.unwrap()
+        *response.statement.unwrap()
     }
 
     /// A campaign by its id.

@@ -86,7 +86,7 @@ fn publish(id: &str, signatories: &[&str]) -> PublishStatementRequest {
         ..content()
     };
     PublishStatementRequest {
-        statement: Some(statement),
+        statement: Some(statement.into()),
         request_id: format!("publish {id}").replace(' ', "-"),
         ..request
     }
@@ -102,7 +102,7 @@ fn redact(id: &str) -> RedactStatementRequest {
 
 async fn get(world: &World, id: &str) -> Statement {
     let request = GetStatementRequest { name: format!("statements/{id}"), ..Default::default() };
-    world.statements().get_statement(request).await.unwrap().into_inner().statement.unwrap()
+    *world.statements().get_statement(request).await.unwrap().into_inner().statement.unwrap()
 }
 
 /// The statement without its content.
@@ -162,7 +162,7 @@ fn about(event: &Event) -> Option<&Statement> {
 fn remains(event: &Event, redacted_position: u64) -> Event {
     let statement = bare(about(event).expect("a statement's event"));
     let statement = Statement { redacted_position, ..statement };
-    Event { body: Some(Body::StatementBody(statement)), redacted_position, ..event.clone() }
+    Event { body: Some(Body::StatementBody(statement.into())), redacted_position, ..event.clone() }
 }
 
 async fn all_events(world: &World) -> Vec<Event> {
@@ -218,12 +218,11 @@ async fn what_is_erased_is_gone_from_every_file_and_every_answer() {
         ..Default::default()
     };
     statements.sign_statement(sign.clone()).await.unwrap();
+    let mut corrected = make::statement("t", "n", &[]).statement.unwrap();
+    corrected.title = "T".to_owned();
     let correct = CorrectStatementRequest {
         name: "statements/s".to_owned(),
-        statement: Some(Statement {
-            title: "T".to_owned(),
-            ..make::statement("t", "n", &[]).statement.unwrap()
-        }),
+        statement: Some(corrected),
         reason: format!("not {PHRASE}"),
         request_id: "correct".to_owned(),
         ..Default::default()
@@ -242,7 +241,7 @@ async fn what_is_erased_is_gone_from_every_file_and_every_answer() {
     let done = statements.redact_statement(request.clone()).await.unwrap().into_inner();
     assert_eq!(files_with_the_phrase(&world.feed_data()), [] as [PathBuf; 0]);
 
-    let redacted = done.statement.unwrap();
+    let redacted = *done.statement.unwrap();
     let kept = Statement { reason: before.reason.clone(), ..content() };
     let expected = Statement {
         state: StatementState::Redacted.into(),
@@ -287,13 +286,16 @@ async fn what_is_erased_is_gone_from_every_file_and_every_answer() {
     let again = statements.publish_statement(publish("s", &["b"])).await.unwrap().into_inner();
     assert!(again.replayed);
     let published = past.iter().find(|event| event.position == again.position).unwrap();
-    assert_eq!(again.statement.as_ref(), about(published));
+    assert_eq!(again.statement.as_deref(), about(published));
     let replayed = statements.redact_statement(request).await.unwrap().into_inner();
     assert!(replayed.replayed);
-    assert_eq!((replayed.statement, replayed.position), (Some(redacted.clone()), done.position));
+    assert_eq!(
+        (replayed.statement.as_deref(), replayed.position),
+        (Some(&redacted), done.position)
+    );
     // Once is enough.
     let twice = statements.redact_statement(redact("s")).await.unwrap().into_inner();
-    assert_eq!(twice.statement, Some(redacted.clone()));
+    assert_eq!(twice.statement.as_deref(), Some(&redacted));
     assert_eq!(all_events(&world).await.len(), after.len());
 
     // A killed feed, a stopped one and one without a view say the same.

@@ -48,12 +48,12 @@ impl State {
     fn change(&mut self, event: &Event, filter: &Filter) {
         let stays = naive_match(filter, &Event { former: None, ..event.clone() });
         match event.body.clone().unwrap() {
-            Body::NetworkBody(it) if stays => drop(self.networks.insert(it.name.clone(), it)),
+            Body::NetworkBody(it) if stays => drop(self.networks.insert(it.name.clone(), *it)),
             Body::NetworkBody(it) => drop(self.networks.remove(&it.name)),
-            Body::MemberBody(it) if stays => drop(self.members.insert(it.name.clone(), it)),
+            Body::MemberBody(it) if stays => drop(self.members.insert(it.name.clone(), *it)),
             Body::MemberBody(it) => drop(self.members.remove(&it.name)),
             Body::MembershipBody(it) => drop(self.memberships.insert(it.name.clone(), it)),
-            Body::CampaignBody(it) if stays => self.campaign(it),
+            Body::CampaignBody(it) if stays => self.campaign(*it),
             Body::CampaignBody(it) => drop(self.campaigns.remove(&it.name)),
             Body::StatementBody(_) | Body::SignatureBody(_) | Body::ParticipationBody(_) => {}
         }

@@ -66,7 +66,7 @@ pub fn resources(bytes: &[u8]) {
         0 => again!(pb::registry::v1::Network, Network, |it| it.to_pb(0)),
         1 => again!(pb::registry::v1::Member, Member, |it| it.to_pb()),
         2 => again!(pb::registry::v1::Term, Term, |it| it.to_pb()),
-        3 => again!(pb::feed::v1::Statement, Statement, |it| it.to_pb(0)),
+        3 => again!(pb::feed::v1::Statement, Statement, |it| it.clone().into_pb(0)),
         _ => again!(pb::feed::v1::Filter, Filter, |it| it.to_pb()),
     }
 }

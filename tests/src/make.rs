@@ -94,7 +94,7 @@ pub fn statement(id: &str, network: &str, signatories: &[&str]) -> PublishStatem
         .iter()
         .map(|member| Signature { member: member_name(member), ..Default::default() })
         .collect();
-    PublishStatementRequest { statement: Some(statement), signatures, ..Default::default() }
+    PublishStatementRequest { statement: Some(statement.into()), signatures, ..Default::default() }
 }
 
 /// A campaign of a network.

@@ -69,7 +69,8 @@ async fn an_erasure_that_fails_is_done_by_the_next_start() {
             (pb::StatementState::Redacted, 2)
         );
         let again = feed.redact("s").await.unwrap();
-        assert_eq!((again.position, again.replayed, again.statement), (2, true, Some(redacted)));
+        assert_eq!((again.position, again.replayed), (2, true));
+        assert_eq!(again.statement.as_deref(), Some(&redacted));
         assert_eq!(feed.publish("s", "publish").await.unwrap().statement.unwrap().title, "");
         feed.stop().await;
     }

@@ -230,11 +230,11 @@ fn resource_of(resource: pb::change::Resource) -> Result<RegistryResource, Strin
     Ok(match resource {
         Resource::Network(network) => {
             let active_members = network.active_member_count;
-            let network = Network::from_stored(network).map_err(corrupt)?;
+            let network = Network::from_stored(*network).map_err(corrupt)?;
             RegistryResource::Network(Box::new(network), active_members)
         }
         Resource::Member(member) => {
-            RegistryResource::Member(Box::new(Member::from_stored(member).map_err(corrupt)?))
+            RegistryResource::Member(Box::new(Member::from_stored(*member).map_err(corrupt)?))
         }
         Resource::Membership(membership) => {
             let membership = Membership::from_stored(membership).map_err(corrupt)?;

@@ -252,7 +252,7 @@ impl CampaignService for Campaigns {
 
 fn campaign(body: Body) -> Option<pb::Campaign> {
     match body {
-        Body::CampaignBody(campaign) => Some(campaign),
+        Body::CampaignBody(campaign) => Some(*campaign),
         _ => None,
     }
 }

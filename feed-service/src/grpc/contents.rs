@@ -104,7 +104,7 @@ impl Feed {
                     if let Some(Body::StatementBody(statement)) = event.body
                         && places.contains(&place)
                     {
-                        told.insert(place, statement);
+                        told.insert(place, *statement);
                     }
                 }
             }

@@ -123,7 +123,8 @@ impl StatementService for Statements {
         };
         let (mut found, (), position) = self.0.statements(look).await?;
         let statement = found.pop().ok_or_else(|| status::not_found(KIND, message.name))?;
-        Ok(Response::new(pb::GetStatementResponse { statement: Some(statement), position }))
+        let statement = Some(Box::new(statement));
+        Ok(Response::new(pb::GetStatementResponse { statement, position }))
     }
 
     async fn list_statements(
@@ -197,7 +198,7 @@ impl StatementService for Statements {
     }
 }
 
-fn statement(body: Body) -> Option<pb::Statement> {
+fn statement(body: Body) -> Option<Box<pb::Statement>> {
     match body {
         Body::StatementBody(statement) => Some(statement),
         _ => None,
@@ -206,7 +207,7 @@ fn statement(body: Body) -> Option<pb::Statement> {
 
 fn publish(message: pb::PublishStatementRequest, violations: &mut Violations) -> Option<Command> {
     let statement = read::required(message.statement, "statement", violations)
-        .and_then(|statement| Statement::parse(statement, "statement", violations));
+        .and_then(|statement| Statement::parse(*statement, "statement", violations));
     let signings = read::first_members(message.signatures, "signatures", violations, read::signing);
     Some(Command::PublishStatement { statement: Box::new(statement?), signings })
 }
@@ -226,7 +227,7 @@ fn sign(message: pb::SignStatementRequest, violations: &mut Violations) -> Optio
 fn correct(message: pb::CorrectStatementRequest, violations: &mut Violations) -> Option<Command> {
     let statement = read::name(&message.name, "name", StatementId::parse, violations);
     let correction = read::required(message.statement, "statement", violations)
-        .and_then(|statement| Statement::parse(statement, "statement", violations));
+        .and_then(|statement| Statement::parse(*statement, "statement", violations));
     let reason = read::words(message.reason, limits::REASON_CHARACTERS, "reason", violations);
     Some(Command::CorrectStatement {
         statement: statement?,

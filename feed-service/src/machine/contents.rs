@@ -85,7 +85,7 @@ impl FeedMachine {
             return Err(Refused::Fault(Fault::new(format!("{} was never told", statement.name))));
         };
         match statement.redacted_position {
-            0 => *statement = content::with(std::mem::take(statement), last.clone()),
+            0 => **statement = content::with(std::mem::take(statement), *last.clone()),
             _ => {
                 statement.content_sha256 = content::sha256(last);
                 event.former = former(event, &told);

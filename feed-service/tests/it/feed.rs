@@ -178,7 +178,7 @@ pub(crate) fn publication(id: &str, signatories: &[&str]) -> pb::PublishStatemen
     let signature =
         |member: &&str| pb::Signature { member: format!("members/{member}"), ..Default::default() };
     pb::PublishStatementRequest {
-        statement: Some(statement(id)),
+        statement: Some(statement(id).into()),
         signatures: signatories.iter().map(signature).collect(),
         ..Default::default()
     }

@@ -247,7 +247,7 @@ pub(crate) fn network(id: &str, state: pb::NetworkState) -> pb::Change {
         etag: "1".to_owned(),
         ..Default::default()
     };
-    change(kind, Resource::Network(network))
+    change(kind, Resource::Network(network.into()))
 }
 
 /// A member was recorded, or retired.
@@ -267,7 +267,7 @@ pub(crate) fn member(id: &str, state: pb::MemberState) -> pb::Change {
         etag: "1".to_owned(),
         ..Default::default()
     };
-    change(kind, Resource::Member(member))
+    change(kind, Resource::Member(member.into()))
 }
 
 /// A member joined a network.

@@ -46,7 +46,7 @@ async fn a_statement_lives() {
 
     let correct = pb::CorrectStatementRequest {
         name: made.name.clone(),
-        statement: Some(statement("b")),
+        statement: Some(statement("b").into()),
         reason: "a wrong number".to_owned(),
         etag: made.etag.clone(),
         ..Default::default()

@@ -98,37 +98,37 @@ impl Statement {
     }
 
     /// As a message.
-    pub fn to_pb(&self, signature_count: i64) -> pb::Statement {
+    pub fn into_pb(self, signature_count: i64) -> pb::Statement {
         pb::Statement {
             name: self.id.name(),
             kind: self.kind.to_pb(),
-            kind_stated: self.kind_stated.clone(),
-            title: self.title.clone(),
-            language: self.language.clone(),
-            summary: self.summary.clone(),
-            body: self.body.clone(),
-            document_uri: self.document_uri.clone(),
+            kind_stated: self.kind_stated,
+            title: self.title,
+            language: self.language,
+            summary: self.summary,
+            body: self.body,
+            document_uri: self.document_uri,
             document_sha256: hash_or_empty(self.document_sha256),
             issuer_network: name_or_empty(self.issuer_network.as_ref()),
             acting_member: name_or_empty(self.acting_member.as_ref()),
             issuer_members: self.issuer_members.iter().map(MemberId::name).collect(),
-            authors_stated: self.authors_stated.clone(),
+            authors_stated: self.authors_stated,
             stated_signature_counts: self
                 .stated_signature_counts
                 .iter()
                 .map(StatedCount::to_pb)
                 .collect(),
             target: self.target.as_ref().map(Target::to_pb),
-            supporters: self.supporters.clone(),
-            themes: self.themes.clone(),
+            supporters: self.supporters,
+            themes: self.themes,
             campaign: name_or_empty(self.campaign.as_ref()),
             published: self.published.map(PartialDate::to_pb),
-            note: self.note.clone(),
+            note: self.note,
             sources: self.sources.iter().map(Source::to_pb).collect(),
             state: self.state.to_pb(),
             superseded_by: name_or_empty(self.superseded_by.as_ref()),
             supersedes: name_or_empty(self.supersedes.as_ref()),
-            reason: self.reason.clone(),
+            reason: self.reason,
             etag: self.recorded.etag(),
             created_position: self.recorded.created_position,
             updated_position: self.recorded.updated_position,
@@ -140,7 +140,7 @@ impl Statement {
             readings: self.readings.iter().map(Reading::to_pb).collect(),
             further_targets: self.further_targets.iter().map(Target::to_pb).collect(),
             redacted_position: self.redacted_position,
-            legal_ground: self.legal_ground.clone(),
+            legal_ground: self.legal_ground,
             content_sha256: hash_or_empty(self.content_sha256),
         }
     }

@@ -39,7 +39,7 @@ proptest! {
 
     #[test]
     fn statements(statement in any::statement()) {
-        let message = through_bytes(&statement.to_pb(3));
+        let message = through_bytes(&statement.clone().into_pb(3));
         prop_assert_eq!(message.signature_count, 3);
         prop_assert_eq!(Statement::from_stored(message), Ok(statement));
     }

@@ -151,10 +151,10 @@ fn change_from_pb(change: pb::Change) -> Result<Change, CodecError> {
     violations.finish().map_err(|error| CodecError::new("a change", error))?;
     let resource = match change.resource {
         Some(pb::change::Resource::Network(network)) => {
-            Resource::Network(Box::new(network_from_pb(network)?))
+            Resource::Network(Box::new(network_from_pb(*network)?))
         }
         Some(pb::change::Resource::Member(member)) => {
-            Resource::Member(Box::new(member_from_pb(member)?))
+            Resource::Member(Box::new(member_from_pb(*member)?))
         }
         Some(pb::change::Resource::Membership(membership)) => {
             Resource::Membership(Box::new(membership_from_pb(membership)?))

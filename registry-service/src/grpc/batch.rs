@@ -50,8 +50,8 @@ impl Registry {
 
 fn result(resource: Resource) -> pb::BatchResult {
     let resource = match resource {
-        Resource::Network(network) => Resulting::Network(network),
-        Resource::Member(member) => Resulting::Member(member),
+        Resource::Network(network) => Resulting::Network(*network),
+        Resource::Member(member) => Resulting::Member(*member),
         Resource::Membership(membership) => Resulting::Membership(membership),
     };
     pb::BatchResult { resource: Some(resource) }

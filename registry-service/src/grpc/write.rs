@@ -94,7 +94,7 @@ pub(super) fn damaged(why: &str) -> Status {
 /// The network of an answer.
 pub(super) fn network(resource: Resource) -> Result<registry::Network, Status> {
     match resource {
-        Resource::Network(network) => Ok(network),
+        Resource::Network(network) => Ok(*network),
         Resource::Member(_) | Resource::Membership(_) => Err(damaged("it is not of a network")),
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn network(resource: Resource) -> Result<registry::Network, Status> {
 /// The member of an answer.
 pub(super) fn member(resource: Resource) -> Result<registry::Member, Status> {
     match resource {
-        Resource::Member(member) => Ok(member),
+        Resource::Member(member) => Ok(*member),
         Resource::Network(_) | Resource::Membership(_) => Err(damaged("it is not of a member")),
     }
 }

@@ -162,7 +162,7 @@ impl Walk {
         }
         match found.resource {
             Resource::Network(network) => {
-                let (network, looked_at) = counted(keys, network, self.at, self.query.as_of)?;
+                let (network, looked_at) = counted(keys, *network, self.at, self.query.as_of)?;
                 self.looked_at += looked_at;
                 self.rows.push(&network);
             }

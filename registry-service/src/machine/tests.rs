@@ -372,12 +372,11 @@ fn name_of(resource: &pb::change::Resource) -> String {
 
 /// Commits say how many members a network had; its versions do not.
 fn uncounted(resource: &pb::change::Resource) -> pb::change::Resource {
-    match resource.clone() {
-        pb::change::Resource::Network(network) => {
-            pb::change::Resource::Network(pb::Network { active_member_count: 0, ..network })
-        }
-        other => other,
+    let mut uncounted = resource.clone();
+    if let pb::change::Resource::Network(network) = &mut uncounted {
+        network.active_member_count = 0;
     }
+    uncounted
 }
 
 fn subject(name: &str) -> view::versions::Subject {
@@ -394,13 +393,12 @@ fn held_at(
     name: &str,
     at: Position,
 ) -> Result<Option<pb::change::Resource>, ViewError> {
+    use pb::change::Resource;
     use view::versions::{Subject, member_at, membership_at, network_at};
     Ok(match subject(name) {
-        Subject::Network(id) => network_at(keys, &id, at)?.map(pb::change::Resource::Network),
-        Subject::Member(id) => member_at(keys, &id, at)?.map(pb::change::Resource::Member),
-        Subject::Membership(id) => {
-            membership_at(keys, &id, at)?.map(pb::change::Resource::Membership)
-        }
+        Subject::Network(id) => network_at(keys, &id, at)?.map(|it| Resource::Network(it.into())),
+        Subject::Member(id) => member_at(keys, &id, at)?.map(|it| Resource::Member(it.into())),
+        Subject::Membership(id) => membership_at(keys, &id, at)?.map(Resource::Membership),
     })
 }
 

@@ -87,7 +87,7 @@ async fn requirement_21_guards_against_disinformation() {
         ..Default::default()
     };
     let publish = |statement: Statement| PublishStatementRequest {
-        statement: Some(statement),
+        statement: Some(statement.into()),
         ..Default::default()
     };
     let refused = world.statements().publish_statement(publish(anonymous.clone())).await;
@@ -121,7 +121,7 @@ async fn requirement_21_guards_against_disinformation() {
     };
     let correct = CorrectStatementRequest {
         name: published.name,
-        statement: Some(right),
+        statement: Some(right.into()),
         reason: "the title was not theirs".to_owned(),
         ..Default::default()
     };

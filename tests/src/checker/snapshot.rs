@@ -56,12 +56,12 @@ impl State {
         let mut state = State::default();
         for seen in observed.events.range(..=(position, u32::MAX)).map(|(_, seen)| seen) {
             match seen.event.body.clone() {
-                Some(Body::NetworkBody(it)) => drop(state.networks.insert(it.name.clone(), it)),
-                Some(Body::MemberBody(it)) => drop(state.members.insert(it.name.clone(), it)),
+                Some(Body::NetworkBody(it)) => drop(state.networks.insert(it.name.clone(), *it)),
+                Some(Body::MemberBody(it)) => drop(state.members.insert(it.name.clone(), *it)),
                 Some(Body::MembershipBody(it)) => {
                     drop(state.memberships.insert(it.name.clone(), it));
                 }
-                Some(Body::CampaignBody(it)) => state.campaign(it),
+                Some(Body::CampaignBody(it)) => state.campaign(*it),
                 _ => {}
             }
         }

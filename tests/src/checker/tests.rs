@@ -127,7 +127,7 @@ fn network(id: &str) -> Network {
 fn founded(position: u64, id: &str) -> (Commit, Event) {
     let change = Change {
         kind: ChangeKind::NetworkCreated.into(),
-        resource: Some(Resource::Network(network(id))),
+        resource: Some(Resource::Network(network(id).into())),
         ..Default::default()
     };
     let commit = Commit {
@@ -143,7 +143,7 @@ fn founded(position: u64, id: &str) -> (Commit, Event) {
         network: format!("networks/{id}"),
         request_id: format!("create-{id}"),
         registry_position: position,
-        body: Some(Body::NetworkBody(network(id))),
+        body: Some(Body::NetworkBody(network(id).into())),
         ..Default::default()
     };
     (commit, event)
@@ -162,11 +162,8 @@ fn published(position: u64, id: &str, signatures: u32) -> Vec<Event> {
         request_id: format!("publish-{id}"),
         body: (index == 0).then(|| {
             let etag = position.to_string();
-            Body::StatementBody(Statement {
-                name: format!("statements/{id}"),
-                etag,
-                ..Default::default()
-            })
+            let name = format!("statements/{id}");
+            Body::StatementBody(Statement { name, etag, ..Default::default() }.into())
         }),
         ..Default::default()
     };
@@ -192,7 +189,7 @@ fn after(position: u64) -> SubscribeRequest {
 fn statement(id: &str, title: &str) -> PublishStatementRequest {
     let (name, title) = (format!("statements/{id}"), title.to_owned());
     PublishStatementRequest {
-        statement: Some(Statement { name, title, ..Default::default() }),
+        statement: Some(Statement { name, title, ..Default::default() }.into()),
         request_id: format!("publish-{id}"),
         ..Default::default()
     }
@@ -200,7 +197,7 @@ fn statement(id: &str, title: &str) -> PublishStatementRequest {
 
 fn answer(id: &str, position: u64, replayed: bool) -> Vec<u8> {
     let (name, etag) = (format!("statements/{id}"), position.to_string());
-    let statement = Some(Statement { name, etag, ..Default::default() });
+    let statement = Some(Statement { name, etag, ..Default::default() }.into());
     PublishStatementResponse { statement, position, replayed }.encode_to_vec()
 }
 

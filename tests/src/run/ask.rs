@@ -222,18 +222,21 @@ fn published(
     body_bytes: usize,
 ) -> PublishStatementRequest {
     let request = make::statement(id, network, signatories);
-    let statement = request.statement.map(|statement| Statement {
-        body: "x".repeat(body_bytes),
-        campaign: match campaign.is_empty() {
-            true => String::new(),
-            false => format!("campaigns/{campaign}"),
-        },
-        issuer_network: match network.is_empty() {
-            true => String::new(),
-            false => statement.issuer_network,
-        },
-        sources: if network.is_empty() { vec![make::source()] } else { Vec::new() },
-        ..statement
+    let statement = request.statement.map(|statement| {
+        Statement {
+            body: "x".repeat(body_bytes),
+            campaign: match campaign.is_empty() {
+                true => String::new(),
+                false => format!("campaigns/{campaign}"),
+            },
+            issuer_network: match network.is_empty() {
+                true => String::new(),
+                false => statement.issuer_network,
+            },
+            sources: if network.is_empty() { vec![make::source()] } else { Vec::new() },
+            ..*statement
+        }
+        .into()
     });
     PublishStatementRequest { statement, ..request }
 }

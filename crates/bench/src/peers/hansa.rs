@@ -134,7 +134,7 @@ pub fn statement(number: u64, body: Published) -> PublishStatementRequest {
         issuer_network: network_name(number as usize % NETWORKS),
         ..Default::default()
     };
-    PublishStatementRequest { statement: Some(statement), ..Default::default() }
+    PublishStatementRequest { statement: Some(statement.into()), ..Default::default() }
 }
 
 /// Clients that publish.

@@ -103,7 +103,7 @@ impl Publisher {
         match &self.way {
             Way::Calls(clients) => {
                 let mut client = clients[number as usize % CONNECTIONS].clone();
-                let statement = Some(statement);
+                let statement = Some(statement.into());
                 let request = pb::PublishStatementRequest { statement, ..Default::default() };
                 client.publish_statement(request).await?;
             }
@@ -195,7 +195,7 @@ fn event(number: u64, statement: pb::Statement) -> pb::SubscribeResponse {
         kind: pb::EventKind::StatementPublished.into(),
         themes: statement.themes.clone(),
         principal: "anonymous".to_owned(),
-        body: Some(pb::event::Body::StatementBody(statement)),
+        body: Some(pb::event::Body::StatementBody(statement.into())),
         ..Default::default()
     };
     let batch = pb::Batch { events: vec![event], cursor: vec![0; CURSOR_BYTES].into() };

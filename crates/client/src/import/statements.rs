@@ -21,12 +21,12 @@ pub(super) fn step(row: &Row<StatementRow>, beside: &Beside<'_>, problems: &mut 
     let described = statement(&mut cells, cell);
     let literature = cell.literature.as_deref().unwrap_or_default();
     let request = PublishStatementRequest {
-        statement: Some(Statement {
+        statement: Some(Box::new(Statement {
             published: published.map(|date| date.to_pb()),
             readings: beside.readings(&statement_name(&cell.statement_id)),
             sources: beside.cited(&mut cells, literature, described.sources),
             ..described
-        }),
+        })),
         signatures: cell.signatories.iter().map(signature).collect(),
         ..Default::default()
     };

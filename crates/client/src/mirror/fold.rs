@@ -35,7 +35,7 @@ impl Present {
             Body::NetworkBody(network) => {
                 let known = self.networks.contains_key(&network.name);
                 match taken_after {
-                    true => self.network_is(network),
+                    true => self.network_is(*network),
                     false => self.network_is_gone(&network.name),
                 }
                 let moved = known != taken_after || event.former.is_some();
@@ -44,7 +44,7 @@ impl Present {
             Body::MemberBody(member) => {
                 let known = self.members.contains_key(&member.name);
                 match taken_after {
-                    true => self.member_is(member),
+                    true => self.member_is(*member),
                     false => self.member_is_gone(&member.name),
                 }
                 let moved = known != taken_after || event.former.is_some();
@@ -56,7 +56,7 @@ impl Present {
             }
             Body::CampaignBody(campaign) => {
                 match taken_after && campaign.state() == pb::CampaignState::Active {
-                    true => self.campaign_is(campaign, event.position),
+                    true => self.campaign_is(*campaign, event.position),
                     false => self.campaign_is_gone(&campaign.name),
                 }
                 false
@@ -77,7 +77,7 @@ impl Present {
     pub(super) fn say(&mut self, event: &pb::Event) {
         match event.body.clone() {
             Some(Body::StatementBody(statement)) => {
-                let after = Told { resource: statement, at: event.position };
+                let after = Told { resource: *statement, at: event.position };
                 self.replaced(None, Some(&after.resource));
                 let before = self.statements.insert(after.resource.name.clone(), after);
                 self.replaced(before.as_ref().map(|told| &told.resource), None);

@@ -130,7 +130,7 @@ pub(crate) async fn publish(arguments: Publish) -> Result<()> {
         min_registry_position: registry_position(&arguments.client).await,
         request_id: arguments.write.request_id(),
         validate_only: arguments.write.dry_run,
-        statement: Some(statement(&arguments)?),
+        statement: Some(statement(&arguments)?.into()),
     };
     let done = answer(client.publish_statement(request).await)?;
     let statement = done.statement.unwrap_or_default();
