@@ -5,7 +5,7 @@ use hansa_proto::pb::feed::v1::{
     AddMilestoneRequest, Campaign, CampaignKind, CommitCursorRequest, CorrectStatementRequest,
     CreateSubscriptionRequest, DeleteSubscriptionRequest, EndCampaignRequest, JoinCampaignRequest,
     LaunchCampaignRequest, LeaveCampaignRequest, Milestone, Participation, PublishStatementRequest,
-    RetractStatementRequest, SignStatementRequest, Statement, Subscription,
+    RetractStatementRequest, SignStatementRequest, Subscription,
 };
 use hansa_proto::pb::registry::v1::batch_item::Change;
 use hansa_proto::pb::registry::v1::{
@@ -221,24 +221,17 @@ fn published(
     signatories: &[&str],
     body_bytes: usize,
 ) -> PublishStatementRequest {
-    let request = make::statement(id, network, signatories);
-    let statement = request.statement.map(|statement| {
-        Statement {
-            body: "x".repeat(body_bytes),
-            campaign: match campaign.is_empty() {
-                true => String::new(),
-                false => format!("campaigns/{campaign}"),
-            },
-            issuer_network: match network.is_empty() {
-                true => String::new(),
-                false => statement.issuer_network,
-            },
-            sources: if network.is_empty() { vec![make::source()] } else { Vec::new() },
-            ..*statement
-        }
-        .into()
-    });
-    PublishStatementRequest { statement, ..request }
+    let mut request = make::statement(id, network, signatories);
+    let statement = request.statement.get_or_insert_default();
+    statement.body = "x".repeat(body_bytes);
+    if !campaign.is_empty() {
+        statement.campaign = format!("campaigns/{campaign}");
+    }
+    if network.is_empty() {
+        statement.issuer_network.clear();
+        statement.sources = vec![make::source()];
+    }
+    request
 }
 
 fn launched(
