@@ -143,14 +143,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::Staging;
-    use hansa_journal::{Chain, JournalId};
+    use crate::tests::opened;
+    use hansa_journal::Chain;
     use proptest::prelude::*;
-
-    fn opened(directory: &std::path::Path) -> (Arc<View>, Staging) {
-        let (view, _) = View::open(directory, 1, JournalId::from_bytes([1; 16])).unwrap();
-        let view = Arc::new(view);
-        (Arc::clone(&view), Staging::new(view))
-    }
 
     fn settle(staging: &mut Staging, position: u64) {
         staging.keep();
@@ -184,7 +179,7 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let directory = tempfile::tempdir().unwrap();
-            let (view, mut staging) = opened(directory.path());
+            let (view, mut staging, _) = opened(directory.path());
             for (key, value) in &before {
                 staging.put(vec![b'k', *key], vec![*value]);
             }
@@ -210,7 +205,7 @@ mod tests {
     fn what_is_kept_aside_is_bounded() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let (view, mut staging) = opened(directory.path());
+        let (view, mut staging, _) = opened(directory.path());
         let large = vec![7; 1024 * 1024];
         for key in 0..20u8 {
             staging.put(vec![b'k', key], large.clone());
@@ -229,7 +224,7 @@ mod tests {
     #[test]
     fn a_state_that_is_dropped_costs_nothing_more() {
         let directory = tempfile::tempdir().unwrap();
-        let (view, mut staging) = opened(directory.path());
+        let (view, mut staging, _) = opened(directory.path());
         let frozen = view.freeze(&[b"k"]).unwrap();
         let aside = Arc::downgrade(&frozen.aside);
         drop(frozen);

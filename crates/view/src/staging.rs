@@ -138,7 +138,7 @@ pub(crate) fn merged(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use hansa_journal::JournalId;
+    use crate::tests::opened;
     use proptest::prelude::*;
 
     #[derive(Clone, Debug)]
@@ -176,10 +176,7 @@ mod tests {
         #[test]
         fn reads_like_maps(steps in prop::collection::vec(step(), 1..60)) {
             let directory = tempfile::tempdir().unwrap();
-            let identity = JournalId::from_bytes([1; 16]);
-            let (view, _) = View::open(directory.path(), 1, identity).unwrap();
-            let view = Arc::new(view);
-            let mut staging = Staging::new(Arc::clone(&view));
+            let (view, mut staging, _) = opened(directory.path());
             let mut settled: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
             let mut kept = settled.clone();
             let mut now = settled.clone();

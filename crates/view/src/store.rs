@@ -524,16 +524,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::Staging;
+    use crate::tests::opened;
 
     fn identity(byte: u8) -> JournalId {
         JournalId::from_bytes([byte; 16])
-    }
-
-    /// A view, and what is staged for it.
-    fn opened(directory: &Path) -> (Arc<View>, Staging) {
-        let (view, _) = View::open(directory, 1, identity(7)).unwrap();
-        let view = Arc::new(view);
-        (Arc::clone(&view), Staging::new(view))
     }
 
     fn filled(directory: &Path) -> (Position, Chain) {
@@ -561,7 +555,7 @@ mod tests {
     #[test]
     fn what_is_at_hand_is_what_the_runs_say() {
         let directory = tempfile::tempdir().unwrap();
-        let (view, mut staging) = opened(directory.path());
+        let (view, mut staging, _) = opened(directory.path());
         for position in 1..=9u8 {
             let value = vec![position; LAYER_BYTES];
             staging.put(b"k", &value);
@@ -580,7 +574,7 @@ mod tests {
     #[test]
     fn scans_backwards_within_a_prefix() {
         let directory = tempfile::tempdir().unwrap();
-        let (view, mut staging) = opened(directory.path());
+        let (view, mut staging, _) = opened(directory.path());
         for key in ["a/", "b/1", "b/2", "b/3", "c/1"] {
             staging.put(key, b"v");
         }

@@ -46,7 +46,8 @@ fn chain(position: u64) -> Chain {
     Chain::from_bytes([position as u8; 32])
 }
 
-fn opened(directory: &Path) -> (Arc<View>, Staging, Opening) {
+/// A view, what is staged for it, and what opening it came to.
+pub(crate) fn opened(directory: &Path) -> (Arc<View>, Staging, Opening) {
     let (view, opening) = View::open(directory, 1, IDENTITY).unwrap();
     let view = Arc::new(view);
     (Arc::clone(&view), Staging::new(view), opening)
