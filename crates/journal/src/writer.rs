@@ -1,18 +1,20 @@
 //! The one loop: drain, decide, append, settle, release, answer.
 //!
-//! One OS thread owns the machine and is the only one that appends. A caller hands in a command and
-//! waits; one that goes away loses the answer and nothing else. Whatever was decided on state that is
-//! not yet durable (an answer or a refusal after a commit of the same batch) is told only once that
-//! state is durable, and shares its fate when it never becomes so.
+//! One at a time owns the machine and appends: an OS thread, or a caller that comes alone, who needs not
+//! wait for that thread to wake up ([`turn`]). A caller hands in a command and waits; one that goes away
+//! loses the answer and nothing else. Whatever was decided on state that is not yet durable (an answer or
+//! a refusal after a commit of the same batch) is told only once that state is durable, and shares its
+//! fate when it never becomes so.
 
 mod batch;
 mod erase;
+mod inbox;
 mod replay;
 mod run;
 #[cfg(test)]
 mod tests;
+mod turn;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +22,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::Permit;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -27,7 +30,9 @@ use crate::limits::{BATCH_BYTES, BATCH_COMMANDS, COMMIT_BYTES, QUEUE, RING_BYTES
 use crate::reader::{OpenJournal, Released};
 use crate::ring::Ring;
 use crate::{Fault, Framing, Journal, Machine, Position, Reader, as_stored};
+use inbox::Inbox;
 use run::Run;
+use turn::Turn;
 
 /// Tells the time: microseconds since 1970-01-01 UTC. It may jump, back too.
 pub type NowMicros = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -128,9 +133,10 @@ pub struct Started<M: Machine> {
     pub state: watch::Receiver<WriterState>,
 }
 
-/// Takes commands for the one writer thread. Cheap to clone; when the last clone is gone the thread
-/// finishes what is waiting and stops.
+/// Takes commands. Cheap to clone; when the last clone is gone the writer's thread finishes what is
+/// waiting and stops.
 pub struct Writer<M: Machine> {
+    turn: Arc<Turn<M>>,
     queue: mpsc::Sender<Message<M>>,
     stopping: Arc<AtomicBool>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -191,20 +197,21 @@ impl<M: Machine> Writer<M> {
             machine,
             options,
             runtime,
-            commands,
-            at_hand: VecDeque::new(),
             state: state_sender,
             released: released_sender,
             ring,
             open,
             stopping: stopping.clone(),
+            failed: None,
         };
+        let turn = Arc::new(Turn::new(run));
+        let inbox = Inbox::new(commands, turn.clone());
         let thread = thread::Builder::new()
             .name("journal-writer".to_owned())
-            .spawn(move || run.until_the_end())
+            .spawn(move || inbox.until_the_end())
             .map_err(|error| Fault::caused("cannot start the writer's thread", error))?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        let writer = Writer { queue, stopping, thread, state: state.clone() };
+        let writer = Writer { turn, queue, stopping, thread, state: state.clone() };
         Ok(Started { writer, reader, state })
     }
 
@@ -212,11 +219,14 @@ impl<M: Machine> Writer<M> {
     pub async fn submit(&self, command: M::Command) -> Result<M::Answer, SubmitError<M::Refusal>> {
         self.serving()?;
         let (asked, pending) = asked::<M>(command);
-        match self.queue.try_send(Message::Command(asked)) {
-            Ok(()) => pending.answer().await,
-            Err(TrySendError::Full(_)) => Err(SubmitError::QueueFull),
-            Err(TrySendError::Closed(_)) => Err(SubmitError::NotServing),
+        if let Err(asked) = self.turn.take(asked, &self.queue) {
+            let place = self.queue.try_reserve().map_err(|error| match error {
+                TrySendError::Full(()) => SubmitError::QueueFull,
+                TrySendError::Closed(()) => SubmitError::NotServing,
+            })?;
+            self.hand_in(place, Message::Command(asked), 1);
         }
+        pending.answer().await
     }
 
     /// Hands in a command, waiting for a place in the queue, and waits for its answer.
@@ -234,9 +244,9 @@ impl<M: Machine> Writer<M> {
         command: M::Command,
     ) -> Result<Pending<M>, SubmitError<M::Refusal>> {
         self.serving()?;
+        let place = self.place().await?;
         let (asked, pending) = asked::<M>(command);
-        let sent = self.queue.send(Message::Command(asked)).await;
-        sent.map_err(|_| SubmitError::NotServing)?;
+        self.hand_in(place, Message::Command(asked), 1);
         Ok(pending)
     }
 
@@ -247,10 +257,20 @@ impl<M: Machine> Writer<M> {
         commands: impl IntoIterator<Item = M::Command>,
     ) -> Result<Vec<Pending<M>>, SubmitError<M::Refusal>> {
         self.serving()?;
-        let (asked, pending) = commands.into_iter().map(asked::<M>).unzip();
-        let sent = self.queue.send(Message::Commands(asked)).await;
-        sent.map_err(|_| SubmitError::NotServing)?;
+        let place = self.place().await?;
+        let (asked, pending): (Vec<_>, Vec<_>) = commands.into_iter().map(asked::<M>).unzip();
+        let commands = asked.len();
+        self.hand_in(place, Message::Commands(asked), commands);
         Ok(pending)
+    }
+
+    async fn place(&self) -> Result<Permit<'_, Message<M>>, SubmitError<M::Refusal>> {
+        self.queue.reserve().await.map_err(|_| SubmitError::NotServing)
+    }
+
+    fn hand_in(&self, place: Permit<'_, Message<M>>, message: Message<M>, commands: usize) {
+        self.turn.awaited_by(commands);
+        place.send(message);
     }
 
     /// Stops the thread after the batch it is in; commands still waiting are told `NotServing`. When
@@ -284,6 +304,7 @@ impl<M: Machine> Writer<M> {
 impl<M: Machine> Clone for Writer<M> {
     fn clone(&self) -> Writer<M> {
         Writer {
+            turn: self.turn.clone(),
             queue: self.queue.clone(),
             stopping: self.stopping.clone(),
             thread: self.thread.clone(),

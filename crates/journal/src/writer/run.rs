@@ -1,108 +1,55 @@
-//! The writer's thread from replay to its end.
+//! One batch: deciding it, appending it, and what follows once it is durable.
 
-use std::any::Any;
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::batch::Batch;
-use super::{Asked, Message, SubmitError, WriterOptions, WriterState};
+use super::{Asked, WriterOptions, WriterState};
 use crate::reader::{OpenJournal, Released};
 use crate::ring::Ring;
 use crate::{AppendError, Commit, Fault, Journal, Machine, Slot};
 
-/// Everything the thread owns.
+/// Everything that whoever appends owns.
 pub(super) struct Run<M: Machine> {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) machine: M,
     pub(super) options: WriterOptions,
     pub(super) runtime: Handle,
-    pub(super) commands: mpsc::Receiver<Message<M>>,
-    /// Came together, and are next.
-    pub(super) at_hand: VecDeque<Asked<M>>,
     pub(super) state: watch::Sender<WriterState>,
     pub(super) released: watch::Sender<Released>,
     pub(super) ring: Arc<Ring>,
     pub(super) open: Arc<OpenJournal>,
     pub(super) stopping: Arc<AtomicBool>,
+    /// Why nothing more is decided: what a caller met in his turn. The thread ends.
+    pub(super) failed: Option<String>,
 }
 
 impl<M: Machine> Run<M> {
-    /// Runs until told to stop or until something fails; a panic is a failure like any other.
-    pub(super) fn until_the_end(mut self) {
-        let ended = catch_unwind(AssertUnwindSafe(|| self.replay().and_then(|()| self.serve())));
-        let failure = match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(fault)) => Some(described(&fault)),
-            Err(panic) => Some(format!("the writer panicked: {}", panic_message(&*panic))),
-        };
-        let Run { journal, machine, mut commands, at_hand, state, released, open, .. } = self;
-        if let Some(why) = &failure {
-            tracing::error!(%why, "the writer failed");
-            state.send_replace(WriterState::Failed(why.as_str().into()));
-        }
-        commands.close();
-        not_decided::<M>(at_hand);
-        while let Some(message) = commands.blocking_recv() {
-            match message {
-                Message::Command(asked) => not_decided::<M>([asked]),
-                Message::Commands(asked) => not_decided::<M>(asked),
-                Message::Stop => {}
-            }
-        }
-        drop(released);
-        drop(machine);
-        drop(journal);
-        open.close();
-        if failure.is_none() {
-            state.send_replace(WriterState::Stopped);
-        }
-    }
-
     pub(super) fn told_to_stop(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
-    fn serve(&mut self) -> Result<(), Fault> {
-        if self.told_to_stop() {
-            return Ok(());
-        }
-        self.state.send_replace(WriterState::Serving);
-        while let Some(asked) = self.next() {
-            if self.told_to_stop() {
-                not_decided::<M>([asked]);
-                return Ok(());
-            }
-            let (batch, stop) = self.decide_batch(asked)?;
-            self.write(batch)?;
-            if stop {
-                return Ok(());
-            }
-        }
-        Ok(())
+    /// Decides the first command and those that `another` has, as many as a batch takes, and writes what
+    /// they come to. Says how many they were.
+    pub(super) fn batch(
+        &mut self,
+        first: Asked<M>,
+        another: impl FnMut() -> Option<Asked<M>>,
+    ) -> Result<usize, Fault> {
+        let batch = self.decide(first, another)?;
+        let commands = batch.commands();
+        self.write(batch)?;
+        Ok(commands)
     }
 
-    /// Waits for the next command; none when it is time to stop.
-    fn next(&mut self) -> Option<Asked<M>> {
-        loop {
-            if let Some(asked) = self.at_hand.pop_front() {
-                return Some(asked);
-            }
-            match self.commands.blocking_recv()? {
-                Message::Command(asked) => return Some(asked),
-                Message::Commands(asked) => self.at_hand.extend(asked),
-                Message::Stop => return None,
-            }
-        }
-    }
-
-    /// Decides the first command and those that wait behind it, as many as a batch takes. Says too
-    /// whether it is time to stop.
-    fn decide_batch(&mut self, first: Asked<M>) -> Result<(Batch<M>, bool), Fault> {
+    fn decide(
+        &mut self,
+        first: Asked<M>,
+        mut another: impl FnMut() -> Option<Asked<M>>,
+    ) -> Result<Batch<M>, Fault> {
         let (tail, _) = self.journal.tail();
         let mut batch = Batch::new(tail);
         let mut next = Some(first);
@@ -115,25 +62,13 @@ impl<M: Machine> Run<M> {
                 batch.nothing_was_written();
                 return Err(fault);
             }
-            if batch.is_spoilt() {
-                break;
+            let full = batch.commands() >= self.options.batch_commands
+                || batch.bytes() >= self.options.batch_bytes;
+            if !full && !batch.is_spoilt() {
+                next = another();
             }
-            if batch.commands() >= self.options.batch_commands
-                || batch.bytes() >= self.options.batch_bytes
-            {
-                break;
-            }
-            if self.at_hand.is_empty() {
-                match self.commands.try_recv() {
-                    Ok(Message::Command(asked)) => next = Some(asked),
-                    Ok(Message::Commands(asked)) => self.at_hand.extend(asked),
-                    Ok(Message::Stop) => return Ok((batch, true)),
-                    Err(_) => {}
-                }
-            }
-            next = next.or_else(|| self.at_hand.pop_front());
         }
-        Ok((batch, false))
+        Ok(batch)
     }
 
     fn write(&mut self, mut batch: Batch<M>) -> Result<(), Fault> {
@@ -195,27 +130,4 @@ impl<M: Machine> Run<M> {
     fn tell_readers(&self) {
         self.released.send_modify(|_| {});
     }
-}
-
-/// They are told that nothing became of them.
-fn not_decided<M: Machine>(asked: impl IntoIterator<Item = Asked<M>>) {
-    for (_, answer) in asked {
-        let _ = answer.send(Err(SubmitError::NotServing));
-    }
-}
-
-fn described(fault: &Fault) -> String {
-    let mut text = fault.to_string();
-    let mut cause = std::error::Error::source(fault);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -1,6 +1,7 @@
 //! Tests of the writer loop, on segment files, with a small machine: named counters.
 #![allow(clippy::unwrap_used)]
 
+mod alone;
 mod counters;
 mod failures;
 mod replaying;

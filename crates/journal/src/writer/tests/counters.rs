@@ -45,6 +45,8 @@ struct Kept {
     fail_settle: bool,
     /// Slots of the commits decided.
     slots: Vec<Position>,
+    /// Who decided them: the writer's thread, or another.
+    by_the_thread: Vec<bool>,
 }
 
 impl Memory {
@@ -74,6 +76,10 @@ impl Memory {
 
     pub(super) fn slots(&self) -> Vec<Position> {
         self.kept.lock().slots.clone()
+    }
+
+    pub(super) fn by_the_thread(&self) -> Vec<bool> {
+        self.kept.lock().by_the_thread.clone()
     }
 
     pub(super) fn fail_next_settle(&self) {
@@ -142,7 +148,11 @@ impl Machine for Counters {
         };
         match command {
             Ask::Add(name, amount) => {
-                self.memory.kept.lock().slots.push(slot.position);
+                let by_the_thread = std::thread::current().name() == Some("journal-writer");
+                let mut kept = self.memory.kept.lock();
+                kept.slots.push(slot.position);
+                kept.by_the_thread.push(by_the_thread);
+                drop(kept);
                 let answer = self.add(name, amount);
                 Ok(Decision::Commit { draft: draft(format!("{name} {amount}")), answer })
             }

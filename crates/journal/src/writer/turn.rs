@@ -1,0 +1,92 @@
+//! Whose turn it is to append: the writer's thread, or a caller that comes alone.
+//!
+//! To wake a thread of an idle machine, and to be woken by it, takes longer than to decide. So a caller
+//! whose command is the only one, as the last one was, decides and appends it where he is, while the
+//! runtime gives his other work to another thread. Where many call, they wait for the thread, which takes
+//! them together.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::mpsc;
+
+use super::inbox::caught;
+use super::run::Run;
+use super::{Asked, Message};
+use crate::Machine;
+
+/// See the top of this file.
+pub(super) struct Turn<M: Machine> {
+    /// Whoever holds it has the turn; none after the end.
+    run: Mutex<Option<Run<M>>>,
+    /// Commands handed in whose batch is not written. Nobody goes before them.
+    awaited_by: AtomicUsize,
+    /// The last batch of the thread was one command.
+    alone: AtomicBool,
+}
+
+impl<M: Machine> Turn<M> {
+    pub(super) fn new(run: Run<M>) -> Turn<M> {
+        Turn { run: Mutex::new(Some(run)), awaited_by: AtomicUsize::new(0), alone: false.into() }
+    }
+
+    /// So many commands more are about to be in the queue.
+    pub(super) fn awaited_by(&self, commands: usize) {
+        self.awaited_by.fetch_add(commands, Ordering::AcqRel);
+    }
+
+    /// The thread's turn, once it comes.
+    pub(super) fn wait(&self) -> MutexGuard<'_, Option<Run<M>>> {
+        self.run.lock()
+    }
+
+    /// In its turn the thread wrote a batch of so many commands.
+    pub(super) fn was_of(&self, commands: usize) {
+        self.alone.store(commands == 1, Ordering::Relaxed);
+        self.awaited_by.fetch_sub(commands, Ordering::AcqRel);
+    }
+
+    /// There are no more turns.
+    pub(super) fn end(&self) -> Option<Run<M>> {
+        self.run.lock().take()
+    }
+
+    /// Whether a caller may have it.
+    #[cfg(test)]
+    pub(super) fn is_free(&self) -> bool {
+        self.alone.load(Ordering::Acquire)
+            && self.awaited_by.load(Ordering::Acquire) == 0
+            && !self.run.is_locked()
+    }
+
+    /// Decides a command and writes what it comes to, unless it is to go into the queue. What fails ends
+    /// the thread, which is woken for it.
+    pub(super) fn take(
+        &self,
+        asked: Asked<M>,
+        queue: &mpsc::Sender<Message<M>>,
+    ) -> Result<(), Asked<M>> {
+        if !self.alone.load(Ordering::Relaxed) || !may_block() {
+            return Err(asked);
+        }
+        let Some(mut turn) = self.run.try_lock() else { return Err(asked) };
+        let free = turn.as_mut().filter(|run| !run.told_to_stop() && run.failed.is_none());
+        let Some(run) = free.filter(|_| self.awaited_by.load(Ordering::Acquire) == 0) else {
+            return Err(asked);
+        };
+        let written = tokio::task::block_in_place(|| caught(|| run.batch(asked, || None)));
+        if let Err(why) = written {
+            run.failed = Some(why);
+            // Where there is no place, there is something to wake up for.
+            let _ = queue.try_send(Message::Stop);
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is another thread for what a task that blocks leaves undone.
+fn may_block() -> bool {
+    Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
