@@ -9,6 +9,7 @@
 //! | [`decoding`] | messages in memory, decoded by prost | a client of tonic |
 //! | [`preads`] | a `pread` for each match | a replay with a filter |
 
+mod gathered;
 pub mod http2;
 
 use std::fs::{self, File};

@@ -9,16 +9,16 @@
 //! | `measure.rs` | how long reads take, how much memory and disk is used |
 //! | `peers.rs` | what Hansa does beside etcd and NATS at the same work |
 //! | `floors.rs`, `floors/` | what lies below Hansa, alone |
-//! | `gathered.rs` | how a task that drives h2 writes once for many frames |
 //! | `stream.rs`, `stream/` | how fast the feed streams |
+//! | `wire.rs` | as much of HTTP/2 as callers and sinks need |
 //! | `scale.rs` | the same measurements at several sizes, as a table |
 
 pub mod fill;
 pub mod floors;
-mod gathered;
 pub mod measure;
 pub mod peers;
 pub mod scale;
 pub mod service;
 pub mod stream;
+mod wire;
 pub mod world;

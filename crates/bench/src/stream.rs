@@ -13,7 +13,6 @@
 
 pub mod publish;
 pub mod sink;
-mod wire;
 
 use std::path::Path;
 use std::sync::Arc;

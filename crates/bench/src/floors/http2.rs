@@ -23,7 +23,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::broadcast;
 
-use crate::gathered::gathered;
+use super::gathered::gathered;
 
 /// A connection that is behind by more than this has lost something, and ends.
 const WAITING: usize = 1 << 14;

@@ -14,7 +14,7 @@ use hansa_proto::pb::feed::v1 as pb;
 use prost::Message as _;
 
 use super::publish::stamped;
-use super::wire::{self, Visit, Walk};
+use crate::wire::{self, Visit, Walk};
 
 const SUBSCRIBE: &str = "/hansa.feed.v1.FeedService/Subscribe";
 /// Read at once.
@@ -125,7 +125,7 @@ impl Sinks {
         for (number, request) in requests.enumerate() {
             let (bytes, streams) = &mut opening[number % connections];
             let id = 2 * *streams as u32 + 1;
-            wire::call(bytes, id, SUBSCRIBE, &request.encode_to_vec());
+            wire::call(bytes, id, &wire::head(SUBSCRIBE, false), &request.encode_to_vec());
             *streams += 1;
         }
         let seen = Seen::new();

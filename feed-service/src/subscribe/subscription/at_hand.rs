@@ -31,8 +31,7 @@ impl Subscription {
         let only_follows = self.only_follows
             && behind <= FELL_BEHIND_COMMITS
             && self.passed_over < SIGN_EVENTS
-            && !self.feed.bell.ends()
-            && !self.rest.is_over();
+            && !self.feed.bell.ends();
         if !only_follows {
             return None;
         }
@@ -42,6 +41,10 @@ impl Subscription {
             false => self.live.due().is_some() || self.look_ahead().ok()?,
         };
         if !something && self.passed_over < SIGN_EVENTS {
+            // Woken without being rung for. Who goes on with his work asks no clock.
+            if self.waits && self.rest.is_over() {
+                return None;
+            }
             self.waits = true;
             return Some(Turn::Wait);
         }

@@ -1,25 +1,25 @@
-//! As much of HTTP/2 as a sink needs: the bytes that open streams, and walking what comes back without
-//! decoding it.
+//! As much of HTTP/2 as a caller and a sink need: the bytes that open streams, and walking what comes back
+//! without decoding it.
 
 /// What a client begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const ACK: u8 = 1;
+pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// The largest window there is, and the one every connection begins with.
-const WINDOW_MOST: u32 = (1 << 31) - 1;
-const WINDOW_FIRST: u32 = 65_535;
+pub(crate) const WINDOW_MOST: u32 = (1 << 31) - 1;
+pub(crate) const WINDOW_FIRST: u32 = 65_535;
 /// So much is read before the window is opened again.
-const WINDOW_STEP: u32 = 1 << 29;
+pub(crate) const WINDOW_STEP: u32 = 1 << 29;
 
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_FRAME_SIZE: u16 = 5;
@@ -27,7 +27,7 @@ const MAX_FRAME_SIZE: u16 = 5;
 const FRAME_MOST: u32 = 1024 * 1024;
 
 /// Appends what opens a connection: each stream may send `stream_window` bytes before it is read.
-pub(super) fn open(out: &mut Vec<u8>, stream_window: u32) {
+pub(crate) fn open(out: &mut Vec<u8>, stream_window: u32) {
     out.extend_from_slice(PREFACE);
     let settings =
         [setting(INITIAL_WINDOW_SIZE, stream_window), setting(MAX_FRAME_SIZE, FRAME_MOST)];
@@ -42,19 +42,28 @@ fn setting(id: u16, value: u32) -> [u8; 6] {
     bytes
 }
 
-/// Appends a call with one message.
-pub(super) fn call(out: &mut Vec<u8>, stream: u32, path: &str, message: &[u8]) {
+/// The headers of a call; with `noted`, the server notes them, so that [`HEAD_AGAIN`] says the same again.
+pub(crate) fn head(path: &str, noted: bool) -> Vec<u8> {
+    let noted = if noted { 0x40 } else { 0 };
     let mut headers = vec![0x83, 0x86];
     for (name, value) in [(4, path), (1, "127.0.0.1")] {
-        headers.push(name);
+        headers.push(noted | name);
         text(&mut headers, value);
     }
     for (name, value) in [("content-type", "application/grpc"), ("te", "trailers")] {
-        headers.push(0);
+        headers.push(noted);
         text(&mut headers, name);
         text(&mut headers, value);
     }
-    frame(out, HEADERS, END_HEADERS, stream, &headers);
+    headers
+}
+
+/// POST, http, and the four headers that were noted last, the oldest first.
+pub(crate) const HEAD_AGAIN: [u8; 6] = [0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe];
+
+/// Appends a call with these headers and one message.
+pub(crate) fn call(out: &mut Vec<u8>, stream: u32, head: &[u8], message: &[u8]) {
+    frame(out, HEADERS, END_HEADERS, stream, head);
     let mut body = vec![0];
     body.extend_from_slice(&(message.len() as u32).to_be_bytes());
     body.extend_from_slice(message);
@@ -67,19 +76,37 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn window(out: &mut Vec<u8>, stream: u32, more: u32) {
+pub(crate) fn window(out: &mut Vec<u8>, stream: u32, more: u32) {
     frame(out, WINDOW_UPDATE, 0, stream, &more.to_be_bytes());
 }
 
-fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+pub(crate) fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     out.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
     out.extend_from_slice(&[kind, flags]);
     out.extend_from_slice(&stream.to_be_bytes());
     out.extend_from_slice(payload);
 }
 
+/// One frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame<'b> {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: &'b [u8],
+}
+
+/// The first frame, and what comes after it; none while it is not whole.
+pub(crate) fn first_frame(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<9>()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+    let (payload, rest) = rest.split_at_checked(length)?;
+    let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+    Some((Frame { kind: head[3], flags: head[4], stream, payload }, rest))
+}
+
 /// What a walk came across.
-pub(super) trait Visit {
+pub(crate) trait Visit {
     /// The beginning of a message, up to [`SEEN`] bytes of it, and how long it is.
     fn message(&mut self, stream: usize, start: &[u8], length: usize);
     /// A stream ended.
@@ -100,7 +127,7 @@ struct Stream {
 }
 
 /// Walks frames, whatever pieces they come in.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     streams: Vec<Stream>,
     unread: u32,
     window: u32,
@@ -111,7 +138,7 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(streams: usize, stream_window: u32) -> Walk {
+    pub(crate) fn new(streams: usize, stream_window: u32) -> Walk {
         Walk {
             streams: vec![Stream::default(); streams],
             unread: 0,
@@ -123,7 +150,7 @@ impl Walk {
     }
 
     /// Walks what was read; `out` gets what must be answered.
-    pub(super) fn read(&mut self, bytes: &[u8], out: &mut Vec<u8>, visit: &mut dyn Visit) {
+    pub(crate) fn read(&mut self, bytes: &[u8], out: &mut Vec<u8>, visit: &mut dyn Visit) {
         if self.held.is_empty() {
             let rest = self.walk(bytes, out, visit);
             self.held.extend_from_slice(rest);
@@ -244,7 +271,7 @@ impl Walk {
 }
 
 /// The first subject of the event at the beginning of a batch; none for any other message.
-pub(super) fn subject(message: &[u8]) -> Option<&[u8]> {
+pub(crate) fn subject(message: &[u8]) -> Option<&[u8]> {
     let (&0x12, batch) = message.split_first()? else { return None };
     let (_, batch) = varint(batch)?;
     if *batch.first()? != 0x0a {

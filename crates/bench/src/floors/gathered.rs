@@ -14,26 +14,26 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 type Kept = Arc<Mutex<BytesMut>>;
 
 /// What h2 reads from and writes to.
-pub(crate) struct Gathered {
+pub(super) struct Gathered {
     reader: OwnedReadHalf,
     kept: Kept,
 }
 
 /// Writes what was kept.
-pub(crate) struct Writer {
+pub(super) struct Writer {
     writer: OwnedWriteHalf,
     kept: Kept,
 }
 
 /// Both sides of a socket, for one task.
-pub(crate) fn gathered(socket: TcpStream) -> (Gathered, Writer) {
+pub(super) fn gathered(socket: TcpStream) -> (Gathered, Writer) {
     let ((reader, writer), kept) = (socket.into_split(), Kept::default());
     (Gathered { reader, kept: Arc::clone(&kept) }, Writer { writer, kept })
 }
 
 impl Writer {
     /// Writes all there is, and is ready only if that fails. Whoever polls h2 polls this right after it.
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         while !kept.is_empty() {
             match Pin::new(&mut self.writer).poll_write(cx, &kept) {
