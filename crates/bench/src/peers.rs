@@ -113,6 +113,8 @@ enum Contender {
     FloorSync,
     FloorHttp2,
     FloorDecoding,
+    /// [`floors::copying`].
+    FloorCopying,
 }
 
 impl Work {
@@ -141,8 +143,9 @@ impl Work {
 
     fn contenders(self) -> &'static [Contender] {
         use Contender::{
-            Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaFollowed,
-            HansaImport, HansaJoin, HansaMembership, HansaRaw, HansaStatement, Nats, NatsAlways,
+            Etcd, FloorCall, FloorCopying, FloorDecoding, FloorHttp2, FloorSync, HansaFeed,
+            HansaFollowed, HansaImport, HansaJoin, HansaMembership, HansaRaw, HansaStatement, Nats,
+            NatsAlways,
         };
         match self {
             Work::Write | Work::WriteAlone => {
@@ -151,7 +154,7 @@ impl Work {
             Work::Read => &[Etcd, HansaMembership],
             Work::Bulk => &[NatsAlways, Nats, HansaImport],
             Work::FanOut | Work::SlowFanOut => &[Etcd, Nats, HansaFeed, FloorHttp2],
-            Work::Replay => &[Nats, HansaFeed, HansaRaw, FloorDecoding],
+            Work::Replay => &[Nats, HansaFeed, HansaRaw, FloorDecoding, FloorCopying],
         }
     }
 
@@ -184,6 +187,7 @@ impl Contender {
             (Contender::FloorSync, _) => "floor: write and fdatasync",
             (Contender::FloorHttp2, _) => "floor: HTTP/2 alone",
             (Contender::FloorDecoding, _) => "floor: decoding alone, client's CPU",
+            (Contender::FloorCopying, _) => "floor: from a file into a socket",
         }
     }
 
@@ -202,6 +206,7 @@ impl Contender {
             | Contender::HansaFollowed
             | Contender::HansaStatement
             | Contender::FloorDecoding
+            | Contender::FloorCopying
                 if !executables.feed.is_file() =>
             {
                 Some("feed-service is not beside this program")
@@ -292,6 +297,10 @@ impl Contender {
             Contender::FloorDecoding => {
                 let server = Server::feed_alone(&executables.feed).await?;
                 floors::decoding(&server, effort.count, effort.lasting).await
+            }
+            Contender::FloorCopying => {
+                let server = Server::feed_alone(&executables.feed).await?;
+                floors::copying(&server, effort.count, effort.lasting).await
             }
         }
     }

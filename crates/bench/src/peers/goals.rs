@@ -32,8 +32,8 @@ enum Bound {
 
 use Bound::{AtLeast, AtMost};
 use Contender::{
-    Etcd, FloorCall, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaFollowed, HansaJoin,
-    HansaMembership, HansaRaw, HansaStatement, Nats,
+    Etcd, FloorCall, FloorCopying, FloorDecoding, FloorHttp2, FloorSync, HansaFeed, HansaFollowed,
+    HansaJoin, HansaMembership, HansaRaw, HansaStatement, Nats,
 };
 use Of::{P50, P99, PerSecond, Processor};
 
@@ -115,6 +115,7 @@ impl Goal {
             (Work::WriteAlone, _) => &[FloorCall, FloorSync],
             (Work::FanOut | Work::SlowFanOut, _) => &[FloorHttp2],
             (Work::Replay, PerSecond) if self.who == HansaFeed => &[FloorDecoding],
+            (Work::Replay, _) if self.who == HansaRaw => &[FloorCopying],
             _ => &[],
         }
     }
