@@ -38,6 +38,10 @@ pub const BATCH_COMMANDS: usize = 512;
 /// Bytes of drafts after which a batch takes no further command, unless told otherwise.
 pub const BATCH_BYTES: usize = 1024 * 1024;
 
+/// Microseconds that a batch may take for the next caller to wait for his where his call is served, beside
+/// the other calls of his connection: a disk that is slower is waited for by the writer's thread.
+pub const ALONE_MICROS: i64 = 5_000;
+
 /// Bytes of recent commits kept in memory for readers.
 pub const RING_BYTES: usize = 16 * 1024 * 1024;
 

@@ -2,7 +2,8 @@
 //!
 //! What concerns many of its streams wakes one task, which looks after those of them that have something to
 //! do, and then writes: no call waits for another thread to let go of the connection, and none moves between
-//! processors by itself. So no handler may keep a thread: what takes long is done elsewhere, and awaited.
+//! processors by itself. So no handler may keep a thread: what takes long is done elsewhere, and awaited; a write
+//! that comes alone is not, where the disk is quick (`writer/turn.rs` of hansa-journal).
 //!
 //! | file | answers |
 //! | --- | --- |

@@ -78,8 +78,8 @@ impl<M: Machine> Inbox<M> {
                 not_decided::<M>([first]);
                 return Ok(());
             };
-            let commands = run.batch(first, || self.another())?;
-            turn.was_of(commands);
+            let written = run.batch(first, || self.another())?;
+            turn.wrote(written);
         }
         Ok(())
     }

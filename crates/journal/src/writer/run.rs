@@ -27,22 +27,31 @@ pub(super) struct Run<M: Machine> {
     pub(super) failed: Option<String>,
 }
 
+/// What a batch was.
+#[derive(Clone, Copy)]
+pub(super) struct Written {
+    pub(super) commands: usize,
+    /// How long it took; anything, should the clock jump.
+    pub(super) micros: i64,
+}
+
 impl<M: Machine> Run<M> {
     pub(super) fn told_to_stop(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
     /// Decides the first command and those that `another` has, as many as a batch takes, and writes what
-    /// they come to. Says how many they were.
+    /// they come to.
     pub(super) fn batch(
         &mut self,
         first: Asked<M>,
         another: impl FnMut() -> Option<Asked<M>>,
-    ) -> Result<usize, Fault> {
+    ) -> Result<Written, Fault> {
+        let began = (self.options.now_micros)();
         let batch = self.decide(first, another)?;
         let commands = batch.commands();
         self.write(batch)?;
-        Ok(commands)
+        Ok(Written { commands, micros: (self.options.now_micros)() - began })
     }
 
     fn decide(

@@ -2,8 +2,8 @@
 //!
 //! To wake a thread of an idle machine, and to be woken by it, takes longer than to decide. So a caller
 //! whose command is the only one, as the last one was, decides and appends it where he is, while the
-//! runtime gives his other work to another thread. Where many call, they wait for the thread, which takes
-//! them together.
+//! runtime gives the work of his thread to another; only the other calls of his connection wait with him.
+//! Where many call, or the disk is slow, they wait for the writer's thread, which takes them together.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,9 +12,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 
 use super::inbox::caught;
-use super::run::Run;
+use super::run::{Run, Written};
 use super::{Asked, Message};
 use crate::Machine;
+use crate::limits::ALONE_MICROS;
 
 /// See the top of this file.
 pub(super) struct Turn<M: Machine> {
@@ -22,7 +23,7 @@ pub(super) struct Turn<M: Machine> {
     run: Mutex<Option<Run<M>>>,
     /// Commands handed in whose batch is not written. Nobody goes before them.
     awaited_by: AtomicUsize,
-    /// The last batch of the thread was one command.
+    /// The last batch was one command, and did not take long.
     alone: AtomicBool,
 }
 
@@ -41,10 +42,15 @@ impl<M: Machine> Turn<M> {
         self.run.lock()
     }
 
-    /// In its turn the thread wrote a batch of so many commands.
-    pub(super) fn was_of(&self, commands: usize) {
-        self.alone.store(commands == 1, Ordering::Relaxed);
-        self.awaited_by.fetch_sub(commands, Ordering::AcqRel);
+    /// In its turn the thread wrote a batch.
+    pub(super) fn wrote(&self, batch: Written) {
+        self.note(batch);
+        self.awaited_by.fetch_sub(batch.commands, Ordering::AcqRel);
+    }
+
+    fn note(&self, batch: Written) {
+        let quick = (0..=ALONE_MICROS).contains(&batch.micros);
+        self.alone.store(quick && batch.commands == 1, Ordering::Relaxed);
     }
 
     /// There are no more turns.
@@ -52,12 +58,10 @@ impl<M: Machine> Turn<M> {
         self.run.lock().take()
     }
 
-    /// Whether a caller may have it.
+    /// Whether nobody has it, or waits for it.
     #[cfg(test)]
     pub(super) fn is_free(&self) -> bool {
-        self.alone.load(Ordering::Acquire)
-            && self.awaited_by.load(Ordering::Acquire) == 0
-            && !self.run.is_locked()
+        self.awaited_by.load(Ordering::Acquire) == 0 && !self.run.is_locked()
     }
 
     /// Decides a command and writes what it comes to, unless it is to go into the queue. What fails ends
@@ -76,10 +80,13 @@ impl<M: Machine> Turn<M> {
             return Err(asked);
         };
         let written = tokio::task::block_in_place(|| caught(|| run.batch(asked, || None)));
-        if let Err(why) = written {
-            run.failed = Some(why);
-            // Where there is no place, there is something to wake up for.
-            let _ = queue.try_send(Message::Stop);
+        match written {
+            Ok(written) => self.note(written),
+            Err(why) => {
+                run.failed = Some(why);
+                // Where there is no place, there is something to wake up for.
+                let _ = queue.try_send(Message::Stop);
+            }
         }
         Ok(())
     }

@@ -1,10 +1,17 @@
 //! Callers that come alone decide where they are; everything else is as with the writer's thread.
 
+use std::sync::atomic::AtomicI64;
+
 use super::*;
+use crate::limits::ALONE_MICROS;
 
 /// A house in which the last batch was one command, and nobody has the turn.
 async fn house() -> House {
-    let house = House::new(options()).await;
+    house_with(options()).await
+}
+
+async fn house_with(options: WriterOptions) -> House {
+    let house = House::new(options).await;
     assert_eq!(house.writer.submit(Ask::Add("a", 1)).await.unwrap(), 1);
     while !house.writer.turn.is_free() {
         tokio::task::yield_now().await;
@@ -46,6 +53,29 @@ async fn where_there_is_one_thread_nobody_blocks_it() {
     let house = house().await;
     assert_eq!(house.writer.submit(Ask::Add("a", 1)).await.unwrap(), 2);
     assert_eq!(house.memory.by_the_thread(), [true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_disk_is_waited_for_by_the_thread() {
+    // Each batch asks for the time before it, for its one command, and after it.
+    let ticks = Arc::new(AtomicI64::new(0));
+    let micros = Arc::new(AtomicI64::new(ALONE_MICROS / 2));
+    let (time, step) = (ticks.clone(), micros.clone());
+    let clock = move || time.fetch_add(step.load(Ordering::Relaxed), Ordering::Relaxed);
+    let house = house_with(WriterOptions::new(clock)).await;
+    assert_eq!(house.writer.submit(Ask::Add("a", 1)).await.unwrap(), 2);
+    micros.fetch_add(1, Ordering::Relaxed);
+    for expected in 3..=5 {
+        assert_eq!(house.writer.submit(Ask::Add("a", 1)).await.unwrap(), expected);
+    }
+    micros.store(0, Ordering::Relaxed);
+    assert_eq!(house.writer.submit(Ask::Add("a", 1)).await.unwrap(), 6);
+    while !house.writer.turn.is_free() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.writer.submit(Ask::Add("a", 1)).await.unwrap(), 7);
+    let by_the_thread = [true, false, false, true, true, true, false];
+    assert_eq!(house.memory.by_the_thread(), by_the_thread);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
