@@ -21,7 +21,7 @@ use crate::limits::ALONE_MICROS;
 pub(super) struct Turn<M: Machine> {
     /// Whoever holds it has the turn; none after the end.
     run: Mutex<Option<Run<M>>>,
-    /// Commands handed in whose batch is not written. Nobody goes before them.
+    /// Commands handed in whose batch is not written, or failed. Nobody goes before them.
     awaited_by: AtomicUsize,
     /// The last batch was one command, and did not take long.
     alone: AtomicBool,
