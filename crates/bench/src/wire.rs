@@ -16,7 +16,7 @@ pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// The largest window there is, and the one every connection begins with.
-pub(crate) const WINDOW_MOST: u32 = (1 << 31) - 1;
+const WINDOW_MOST: u32 = (1 << 31) - 1;
 pub(crate) const WINDOW_FIRST: u32 = 65_535;
 /// So much is read before the window is opened again.
 pub(crate) const WINDOW_STEP: u32 = 1 << 29;

@@ -64,7 +64,7 @@ where
     }
     let (method, numbers) = (Arc::new(method), Arc::new(AtomicU64::new(0)));
     figure(server, |whole| {
-        let run = |(place, mut connection): (usize, Connection)| {
+        let run = |(place, connection): (usize, Connection)| {
             let (method, numbers) = (Arc::clone(&method), Arc::clone(&numbers));
             let callers_here = (place..callers.callers).step_by(connections).count();
             spawn_blocking(move || {
@@ -126,7 +126,7 @@ impl Connection {
     /// Each caller begins its next call when its last one was answered, as long as there is one. How long
     /// the calls took.
     fn run<M: Message>(
-        &mut self,
+        mut self,
         callers: usize,
         next: impl Fn() -> Result<Option<M>>,
         holds: &impl Fn(&[u8]) -> Result<()>,
@@ -140,7 +140,7 @@ impl Connection {
                 }
             }
             if over && self.open.is_empty() {
-                return Ok(std::mem::take(&mut self.took));
+                return Ok(self.took);
             }
             self.socket.write_all(&self.out)?;
             self.out.clear();
@@ -164,7 +164,8 @@ impl Connection {
         let message = message.encode_to_vec();
         ensure!(message.len() + HEAD_BYTES <= REQUEST_BYTES_MOST, "a request is too large");
         wire::call(&mut self.out, self.stream, &self.head, &message);
-        self.head = wire::HEAD_AGAIN.to_vec();
+        self.head.clear();
+        self.head.extend_from_slice(&wire::HEAD_AGAIN);
         self.room -= message.len() + HEAD_BYTES;
         self.open.push(Call { stream: self.stream, since, answer: Vec::new() });
         self.stream += 2;

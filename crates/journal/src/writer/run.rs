@@ -51,7 +51,8 @@ impl<M: Machine> Run<M> {
         let batch = self.decide(first, another)?;
         let commands = batch.commands();
         self.write(batch)?;
-        Ok(Written { commands, micros: (self.options.now_micros)() - began })
+        let micros = (self.options.now_micros)().saturating_sub(began);
+        Ok(Written { commands, micros })
     }
 
     fn decide(
