@@ -109,9 +109,13 @@ enum Contender {
     HansaImport,
     HansaFeed,
     HansaRaw,
+    /// [`floors::calls_of_nothing`].
     FloorCall,
+    /// [`floors::syncs`].
     FloorSync,
+    /// [`floors::http2`].
     FloorHttp2,
+    /// [`floors::decoding`].
     FloorDecoding,
     /// [`floors::copying`].
     FloorCopying,

@@ -98,11 +98,25 @@ pub(crate) struct Frame<'b> {
 
 /// The first frame, and what comes after it; none while it is not whole.
 pub(crate) fn first_frame(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
+    let (Head { length, kind, flags, stream }, rest) = first_head(bytes)?;
+    let (payload, rest) = rest.split_at_checked(length)?;
+    Some((Frame { kind, flags, stream, payload }, rest))
+}
+
+/// What a frame begins with.
+struct Head {
+    length: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+/// The head of the first frame, and what comes after it; none while it is not whole.
+fn first_head(bytes: &[u8]) -> Option<(Head, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<9>()?;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-    let (payload, rest) = rest.split_at_checked(length)?;
     let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-    Some((Frame { kind: head[3], flags: head[4], stream, payload }, rest))
+    Some((Head { length, kind: head[3], flags: head[4], stream }, rest))
 }
 
 /// What a walk came across.
@@ -184,17 +198,16 @@ impl Walk {
                     visit.ended(stream);
                 }
             }
-            if self.skip > 0 || self.data.is_some() || bytes.len() < 9 {
+            if self.skip > 0 || self.data.is_some() {
                 return bytes;
             }
-            let length = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]) as usize;
-            let (kind, flags) = (bytes[3], bytes[4]);
-            let stream = u32::from_be_bytes([bytes[5], bytes[6], bytes[7], bytes[8]]);
+            let Some((Head { length, kind, flags, stream }, payload)) = first_head(bytes) else {
+                return bytes;
+            };
             let index = (stream / 2) as usize;
-            if kind == PING && bytes.len() < 9 + length {
+            if kind == PING && payload.len() < length {
                 return bytes;
             }
-            let payload = &bytes[9..];
             match kind {
                 DATA => {
                     self.count(index, stream, length as u32, out);

@@ -6,8 +6,9 @@ use crate::{Chain, Commit, Draft, Erasure, Position};
 
 /// A deterministic state machine over commits, with the view it keeps.
 ///
-/// Calls come one at a time, each from whichever thread has the turn. `decide` may look at the view and at what it has staged since the
-/// last `settle` or `discard`; nothing staged is visible to readers before `settle`.
+/// Calls come one at a time, each from whichever thread has the turn. `decide` may look at the view and at
+/// what it has staged since the last `settle` or `discard`; nothing staged is visible to readers before
+/// `settle`.
 pub trait Machine: Send + 'static {
     /// What it is asked to do.
     type Command: Send + 'static;

@@ -73,8 +73,7 @@ impl<M: Machine> Inbox<M> {
         while let Some(first) = self.next() {
             let turn = self.turn.clone();
             let mut run = turn.wait();
-            let Some(run) = run.as_mut().filter(|run| !run.told_to_stop() && run.failed.is_none())
-            else {
+            let Some(run) = run.as_mut().filter(|run| run.goes_on()) else {
                 not_decided::<M>([first]);
                 return Ok(());
             };

@@ -40,6 +40,11 @@ impl<M: Machine> Run<M> {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// Not told to stop, and nothing failed.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.told_to_stop() && self.failed.is_none()
+    }
+
     /// Decides the first command and those that `another` has, as many as a batch takes, and writes what
     /// they come to.
     pub(super) fn batch(

@@ -75,7 +75,7 @@ impl<M: Machine> Turn<M> {
             return Err(asked);
         }
         let Some(mut turn) = self.run.try_lock() else { return Err(asked) };
-        let free = turn.as_mut().filter(|run| !run.told_to_stop() && run.failed.is_none());
+        let free = turn.as_mut().filter(|run| run.goes_on());
         let Some(run) = free.filter(|_| self.awaited_by.load(Ordering::Acquire) == 0) else {
             return Err(asked);
         };
