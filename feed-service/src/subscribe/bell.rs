@@ -196,9 +196,8 @@ mod tests {
     fn it_rings_at_once_where_it_is_told_unless_it_rests() {
         let bell = Arc::new(Bell::default());
         let listener = bell.listen();
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut heard =
-            |position| listener.poll_beyond(Position::new(position), &mut cx).is_ready();
+        let cx = Context::from_waker(Waker::noop());
+        let heard = |position| listener.poll_beyond(Position::new(position), &cx).is_ready();
         assert!(!heard(0));
         bell.tell(Position::new(1));
         assert!(heard(0) && !heard(1));
