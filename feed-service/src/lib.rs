@@ -133,7 +133,6 @@ async fn run_over(
 ) -> Result<(), RunError> {
     let (following_sender, following) = watch::channel(None);
     let (connected_sender, connected) = watch::channel(false);
-    let bell = Arc::new(Bell::default());
     let options = WriterOptions {
         queue: config.queue,
         batch_commands: config.batch_commands,
@@ -143,10 +142,6 @@ async fn run_over(
             move || clock.now_micros()
         }),
         framing: frames::framing,
-        told: Arc::new({
-            let bell = Arc::clone(&bell);
-            move |head| bell.tell(head)
-        }),
     };
     let (identity, read) = (journal.identity(), read_commit(Arc::clone(&journal)));
     let machine = FeedMachine::new(identity, Arc::clone(&view), read, following_sender);
@@ -159,6 +154,7 @@ async fn run_over(
     let ending = Shutdown::new();
     let interests = Arc::new(Interests::default());
     let looking = tokio::spawn(look(Arc::clone(&interests), reader.clone(), state.clone()));
+    let bell = Arc::new(Bell::default());
     let ringing = tokio::spawn(ring(
         (Arc::clone(&bell), Arc::clone(&interests)),
         reader.clone(),
@@ -285,7 +281,7 @@ async fn ring(
         bell.end();
         interests.ring_all();
     };
-    tokio::join!(bell.watch(&reader), drained);
+    tokio::join!(bell.ring(&reader), drained);
 }
 
 /// Passes the end on to everything here: as asked for, or because the writer failed.

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use hansa_chassis::clock::Clock;
@@ -95,8 +96,8 @@ impl Config {
             queue: self.queue,
             batch_commands: self.batch_commands,
             batch_bytes: self.batch_bytes,
+            now_micros: Arc::new(move || clock.now_micros()),
             framing: codec::framing,
-            ..WriterOptions::new(move || clock.now_micros())
         }
     }
 }

@@ -62,6 +62,4 @@ pub use segment::{
     Copied, Damage, OpenError, Repair, Report, SegmentJournal, SegmentOptions, Torn, copy, dump,
     restore, verify, verify_on,
 };
-pub use writer::{
-    NowMicros, Pending, Started, SubmitError, Told, Writer, WriterOptions, WriterState,
-};
+pub use writer::{NowMicros, Pending, Started, SubmitError, Writer, WriterOptions, WriterState};

@@ -37,9 +37,6 @@ use turn::Turn;
 /// Tells the time: microseconds since 1970-01-01 UTC. It may jump, back too.
 pub type NowMicros = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Is told how far commits are released, on the thread that released them. It does not wait.
-pub type Told = Arc<dyn Fn(Position) + Send + Sync>;
-
 /// How a writer works.
 #[derive(Clone)]
 pub struct WriterOptions {
@@ -53,8 +50,6 @@ pub struct WriterOptions {
     pub now_micros: NowMicros,
     /// How commits go out on streams.
     pub framing: Framing,
-    /// Who is told of each release, before those who wait for it; nobody unless set.
-    pub told: Told,
 }
 
 impl WriterOptions {
@@ -66,7 +61,6 @@ impl WriterOptions {
             batch_bytes: BATCH_BYTES,
             now_micros: Arc::new(now_micros),
             framing: as_stored,
-            told: Arc::new(|_| {}),
         }
     }
 }

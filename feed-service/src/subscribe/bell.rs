@@ -1,7 +1,6 @@
-//! The bell that tells live streams of new commits. It rings at once after a silence, on the thread that
-//! released the commit; then it rests, the longer the more streams there are, so that at a high rate each is
-//! woken for many commits and not for each of them: however many wait, waking them takes but a part of the
-//! machine. What is released while it rests, a task rings for.
+//! The bell that tells live streams of new commits. It rings at once after a silence; then it rests, the
+//! longer the more streams there are, so that at a high rate each is woken for many commits and not for
+//! each of them: however many wait, waking them takes but a part of the machine.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -9,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use hansa_chassis::clock::Stopwatch;
 use hansa_journal::{Position, Reader};
 use parking_lot::Mutex;
 use slab::Slab;
@@ -32,8 +30,6 @@ pub(crate) struct Bell {
     /// Nobody rings any more.
     closed: AtomicBool,
     listeners: Mutex<Slab<Arc<Seat>>>,
-    /// When it rang last, and how long it rests since then.
-    resting: Mutex<Option<(Stopwatch, Duration)>>,
 }
 
 /// Where one listens. Its waker stays when it was woken: it is most likely the one to be woken next time.
@@ -69,42 +65,17 @@ impl Bell {
         Listener { bell: Arc::clone(self), seat, key }
     }
 
-    /// Everything up to here is released: rings at once, unless it rests.
-    pub(crate) fn tell(&self, head: Position) {
-        if self.rest_left().is_none() {
-            self.ring(head);
-        }
-    }
-
-    /// Rings for what is released while it rests, until the writer ends.
-    pub(crate) async fn watch(&self, reader: &Reader) {
+    /// Rings for every commit that is released, until the writer ends.
+    pub(crate) async fn ring(&self, reader: &Reader) {
         while reader.beyond(self.head()).await.is_ok() {
-            match self.rest_left() {
-                Some(left) => tokio::time::sleep(left).await,
-                None => self.ring(reader.head()),
+            self.head.store(reader.head().get(), Release);
+            let listeners = self.wake();
+            if let Some(rest) = rest(listeners) {
+                tokio::time::sleep(rest).await;
             }
         }
         self.closed.store(true, Release);
         self.wake();
-    }
-
-    fn ring(&self, head: Position) {
-        self.head.fetch_max(head.get(), Release);
-        let listeners = self.listeners.lock().len();
-        *self.resting.lock() = rest(listeners).map(|rest| (Stopwatch::start(), rest));
-        self.wake();
-    }
-
-    /// As if so many listened that it rests so long.
-    #[cfg(test)]
-    pub(super) fn rest_for(&self, rest: Duration) {
-        *self.resting.lock() = Some((Stopwatch::start(), rest));
-    }
-
-    /// How long it rests still.
-    fn rest_left(&self) -> Option<Duration> {
-        let resting = *self.resting.lock();
-        resting.map(|(since, rest)| since.left_of(rest)).filter(|left| !left.is_zero())
     }
 
     /// The service ends its streams: those that listen are told, rest or not.
@@ -118,11 +89,13 @@ impl Bell {
         Position::new(self.head.load(Acquire))
     }
 
-    /// Wakes all that wait.
-    fn wake(&self) {
-        for (_, seat) in self.listeners.lock().iter() {
+    /// Wakes all that wait; how many listen.
+    fn wake(&self) -> usize {
+        let listeners = self.listeners.lock();
+        for (_, seat) in listeners.iter() {
             seat.wake();
         }
+        listeners.len()
     }
 }
 
@@ -190,24 +163,5 @@ mod tests {
         assert_eq!(rest(100), None);
         assert_eq!(rest(1_000), Some(Duration::from_millis(2)));
         assert_eq!(rest(usize::MAX), Some(MOST_REST));
-    }
-
-    #[test]
-    fn it_rings_at_once_where_it_is_told_unless_it_rests() {
-        let bell = Arc::new(Bell::default());
-        let listener = bell.listen();
-        let cx = Context::from_waker(Waker::noop());
-        let heard = |position| listener.poll_beyond(Position::new(position), &cx).is_ready();
-        assert!(!heard(0));
-        bell.tell(Position::new(1));
-        assert!(heard(0) && !heard(1));
-        bell.tell(Position::new(2));
-        assert!(heard(1), "few listen: it does not rest");
-        bell.rest_for(Duration::from_secs(3_600));
-        bell.tell(Position::new(3));
-        assert!(!heard(2));
-        bell.rest_for(Duration::ZERO);
-        bell.tell(Position::new(4));
-        assert!(heard(3));
     }
 }

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use hansa_chassis::clock;
@@ -35,19 +34,15 @@ async fn open_with(config: Config) -> Arc<Feed> {
     let (journal, view) = crate::open(RealDisk::shared(), &config).await.unwrap();
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let (following_sender, following) = watch::channel(None);
-    let bell = Arc::new(Bell::default());
-    let ringing = Arc::clone(&bell);
-    let options = WriterOptions {
-        framing: frames::framing,
-        told: Arc::new(move |head| ringing.tell(head)),
-        ..WriterOptions::new(clock::now_micros)
-    };
+    let options =
+        WriterOptions { framing: frames::framing, ..WriterOptions::new(clock::now_micros) };
     let (identity, read) = (journal.identity(), crate::read_commit(Arc::clone(&journal)));
     let machine = FeedMachine::new(identity, Arc::clone(&view), read, following_sender);
     let Started { writer, reader, mut state } = Writer::start(journal, machine, options).unwrap();
     state.wait_for(|state| *state == WriterState::Serving).await.unwrap();
-    let (watching, heard) = (Arc::clone(&bell), reader.clone());
-    tokio::spawn(async move { watching.watch(&heard).await });
+    let bell = Arc::new(Bell::default());
+    let (ringing, heard) = (Arc::clone(&bell), reader.clone());
+    tokio::spawn(async move { ringing.ring(&heard).await });
     Arc::new(Feed {
         writer,
         reader,
@@ -209,26 +204,6 @@ async fn one_that_waits_is_small() {
     assert!(waiting.next().now_or_never().is_none(), "it waits");
     let waits = waiting.waits();
     assert!(waits.is_some_and(|held| held <= 1_024), "{waits:?} bytes while it waits");
-    feed.writer.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_released_while_the_bell_rests_is_told_after_it() {
-    let data = tempfile::tempdir().unwrap();
-    let feed = open(data.path()).await;
-    let mut waiting = start(&feed, pb::Filter::default()).await;
-    // Opened, and CaughtUp.
-    for _ in 0..2 {
-        waiting.next().await.unwrap().unwrap();
-    }
-    for number in 0..10 {
-        assert!(waiting.next().now_or_never().is_none(), "it waits");
-        feed.bell.rest_for(Duration::from_millis(5));
-        publish(&feed, number..number + 1).await;
-        let told = tokio::time::timeout(Duration::from_secs(60), waiting.next()).await;
-        let frames = told.expect("nobody rang").unwrap().unwrap();
-        assert_eq!(events(&frames), 1);
-    }
     feed.writer.stop().await;
 }
 

@@ -140,11 +140,9 @@ impl<M: Machine> Run<M> {
         Ok(())
     }
 
-    /// Tells those who listen, and wakes those who wait for what was released: after those who asked for it,
-    /// whose answers are made already.
+    /// Wakes those who wait for what was released: after those who asked for it, whose answers are made
+    /// already.
     fn tell_readers(&self) {
-        let head = self.released.borrow().position;
-        (self.options.told)(head);
         self.released.send_modify(|_| {});
     }
 }
