@@ -16,7 +16,7 @@ const MOMENTS: u32 = 16;
 /// The time until a sign of life is due.
 #[repr(C)]
 pub(super) struct Rest {
-    /// When it is over, since the process began.
+    /// When it is over, since the process began: asked for at every turn, where the timer is far away.
     over_at: Duration,
     /// Who is woken then.
     waker: Option<Waker>,
@@ -48,14 +48,13 @@ impl Rest {
         clock::uptime() >= self.over_at
     }
 
-    /// Ready when it is over. The timer is told only once who waits: they mostly wait for something else, and
-    /// ask no clock as long as it knows them.
+    /// Ready when it is over. The timer is told only once who waits: they mostly wait for something else.
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return if self.sleep.is_elapsed() { Poll::Ready(()) } else { Poll::Pending };
-        }
         if self.is_over() {
             return Poll::Ready(());
+        }
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
         // The timer rings at the moment or after it, never before.
