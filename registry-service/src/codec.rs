@@ -113,23 +113,28 @@ impl Meta {
     }
 }
 
-/// The body of a commit.
+/// The body of a commit. It is lent its changes while it is encoded.
 pub(crate) fn body(
     slot: Slot,
     principal: &str,
     request_id: Option<&RequestId>,
-    changes: Vec<pb::Change>,
+    changes: &mut Vec<pb::Change>,
 ) -> Bytes {
+    use pb::watch_changes_response::Message;
     let commit = pb::Commit {
         position: slot.position.get(),
         recorded_at: Some(timestamp(slot.recorded_at_micros)),
         principal: principal.to_owned(),
         request_id: request_id.map(RequestId::to_string).unwrap_or_default(),
-        changes,
+        changes: std::mem::take(changes),
         chain: Bytes::new(),
     };
-    let message = pb::watch_changes_response::Message::Commit(commit);
-    Bytes::from(pb::WatchChangesResponse { message: Some(message) }.encode_to_vec())
+    let response = pb::WatchChangesResponse { message: Some(Message::Commit(commit)) };
+    let body = response.encode_to_vec();
+    if let Some(Message::Commit(commit)) = response.message {
+        *changes = commit.changes;
+    }
+    body.into()
 }
 
 /// A change as watchers receive it; `active_members` is what its network, if it is one, then counts.

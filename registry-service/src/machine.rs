@@ -197,15 +197,12 @@ impl RegistryMachine {
             return Ok(Decision::Answer(Answer::Done { resource, position: before }));
         }
 
-        let changes = self.fold(&changes).map_err(view_failed)?;
-        let (index, resource) = answering(&changes);
-        let draft = draft(
-            slot,
-            request.principal,
-            request.retry_key.as_ref(),
-            Answering::Change(index),
-            changes,
-        );
+        let mut changes = self.fold(&changes).map_err(view_failed)?;
+        let index = last_index(&changes);
+        let key = request.retry_key.as_ref();
+        let answering = Answering::Change(index);
+        let draft = draft(slot, request.principal, key, answering, &mut changes);
+        let resource = last_resource(changes);
         if draft.size() > limits::REGISTRY_COMMIT_BYTES {
             self.staging.undo();
             return Err(Refused::TooLarge);
@@ -214,7 +211,7 @@ impl RegistryMachine {
             self.staging.undo();
             return Ok(Decision::Answer(Answer::Done { resource, position: before }));
         }
-        if let Some(key) = &request.retry_key {
+        if let Some(key) = key {
             self.stage_answered(key, slot.position, index);
         }
         self.staging.keep();
@@ -279,11 +276,10 @@ impl Machine for RegistryMachine {
     }
 }
 
-/// The change that answers: the last, which is the one of the command's target.
-fn answering(changes: &[pb::Change]) -> (u32, Box<pb::change::Resource>) {
-    let last = changes.last().expect("a decision without changes is answered before");
-    let resource = last.resource.clone().expect("every change is encoded with its resource");
-    (last_index(changes), Box::new(resource))
+/// The resource that answers: that of the last change, which is the one of the command's target.
+fn last_resource(mut changes: Vec<pb::Change>) -> Box<pb::change::Resource> {
+    let last = changes.pop().expect("a decision without changes is answered before");
+    Box::new(last.resource.expect("every change is encoded with its resource"))
 }
 
 fn last_index(changes: &[pb::Change]) -> u32 {
@@ -303,7 +299,7 @@ fn draft(
     principal: &str,
     key: Option<&RetryKey>,
     answering: Answering,
-    changes: Vec<pb::Change>,
+    changes: &mut Vec<pb::Change>,
 ) -> Draft {
     let request_id = key.map(|key| &key.request_id);
     let (answer_index, items) = match answering {

@@ -177,8 +177,12 @@ pub(crate) fn on_the_wire(count: u64) -> i64 {
 }
 
 fn number(keys: &dyn Keys, key: &[u8]) -> Result<u64, ViewError> {
-    let Some(value) = keys.get(key)? else { return Ok(0) };
-    decoded_number(content(&value)?)
+    number_in(keys.get(key)?.as_deref())
+}
+
+/// The number a value holds; 0 when there is none.
+fn number_in(value: Option<&[u8]>) -> Result<u64, ViewError> {
+    value.map_or(Ok(0), |value| decoded_number(content(value)?))
 }
 
 fn decoded_number(content: &[u8]) -> Result<u64, ViewError> {
@@ -339,7 +343,7 @@ fn fold_member(staging: &mut Staging, member: &pb::Member) -> Result<(), ViewErr
     let stood = before.as_ref().map(postings::of_member).unwrap_or_default();
     match &before {
         Some(before) => versions::keep(staging, &key, before, position),
-        None => add(staging, TOTAL_MEMBERS, 1)?,
+        None => add(staging, TOTAL_MEMBERS, 1).map(drop)?,
     }
     tallies::member_changed(staging, &id, before.as_ref(), member)?;
     clues::member_changed(staging, &id, before.as_ref(), member);
@@ -353,7 +357,6 @@ fn fold_membership(staging: &mut Staging, membership: &pb::Membership) -> Result
     let key = membership_key(id);
     let position = membership.updated_position;
     let before = message_at::<pb::Membership>(staging, &key)?;
-    let stood = before.as_ref().map(postings::of_membership).unwrap_or_default();
     let mut count = count(staging, &id.network)?;
     let mut new_terms = membership.terms.len();
     match &before {
@@ -382,21 +385,26 @@ fn fold_membership(staging: &mut Staging, membership: &pb::Membership) -> Result
     value.extend_from_slice(&count.active.to_be_bytes());
     value.extend_from_slice(&position.to_be_bytes());
     staging.put(count_key(&id.network), stored(&value));
-    postings::restage(staging, &stood, &postings::of_membership(membership), position);
+    postings::membership_changed(staging, before.as_ref(), membership);
     staging.put(key, stored_message(membership));
     Ok(())
 }
 
-fn add(staging: &mut Staging, key: impl AsRef<[u8]>, difference: i64) -> Result<(), ViewError> {
-    let sum = sum(number(staging, key.as_ref())?, difference)?;
-    staging.put(key, stored(&sum.to_be_bytes()));
-    Ok(())
-}
-
-fn sum(total: u64, difference: i64) -> Result<u64, ViewError> {
-    total
-        .checked_add_signed(difference)
-        .ok_or_else(|| ViewError::Value("a total would be less than zero".to_owned()))
+/// Adds to a number: what it was, and what it is then.
+fn add(
+    staging: &mut Staging,
+    key: impl AsRef<[u8]>,
+    difference: i64,
+) -> Result<(u64, u64), ViewError> {
+    let (mut was, mut is) = (0, 0);
+    staging.update(key, |value| {
+        was = number_in(value)?;
+        is = was
+            .checked_add_signed(difference)
+            .ok_or_else(|| ViewError::Value("a total would be less than zero".to_owned()))?;
+        Ok(stored(&is.to_be_bytes()))
+    })?;
+    Ok((was, is))
 }
 
 /// The view as the domain decides against it.

@@ -28,17 +28,38 @@ impl Staging {
 
     /// Stages a value.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.stage(key.as_ref(), Some(value.as_ref()));
+        let key = key.as_ref();
+        self.stage(key, Hash::of(key), Some(value.as_ref()));
     }
 
     /// Stages that a key is no more.
     pub fn delete(&mut self, key: &[u8]) {
-        self.stage(key, None);
+        self.stage(key, Hash::of(key), None);
     }
 
-    fn stage(&mut self, key: &[u8], change: Change<'_>) {
+    /// Stages a value made of the one that is there.
+    pub fn update<V: AsRef<[u8]>>(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        make: impl FnOnce(Option<&[u8]>) -> Result<V, ViewError>,
+    ) -> Result<(), ViewError> {
+        let (key, hash) = (key.as_ref(), Hash::of(key.as_ref()));
+        let value = match self.batch.get(key, hash) {
+            Some(staged) => make(staged)?,
+            None => make(self.settled(key, hash)?.as_deref())?,
+        };
+        self.stage(key, hash, Some(value.as_ref()));
+        Ok(())
+    }
+
+    fn stage(&mut self, key: &[u8], hash: Hash, change: Change<'_>) {
         debug_assert!(key.first().is_some_and(|byte| *byte != 0), "keys begin with a prefix");
-        self.batch.stage(key, Hash::of(key), change);
+        self.batch.stage(key, hash, change);
+    }
+
+    /// What the view itself holds.
+    fn settled(&self, key: &[u8], hash: Hash) -> Result<Option<Vec<u8>>, ViewError> {
+        self.view.get_by(key, hash, &mut self.at_hand.borrow_mut())
     }
 
     /// What the command staged joins the batch.
@@ -82,7 +103,7 @@ impl Keys for Staging {
         let hash = Hash::of(key);
         match self.batch.get(key, hash) {
             Some(staged) => Ok(staged.map(<[u8]>::to_vec)),
-            None => self.view.get_by(key, hash, &mut self.at_hand.borrow_mut()),
+            None => self.settled(key, hash),
         }
     }
 
@@ -144,6 +165,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Put(u8, u8),
+        Add(u8, u8),
         Delete(u8),
         Keep,
         Undo,
@@ -155,6 +177,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             4 => (0..12u8, any::<u8>()).prop_map(|(key, value)| Step::Put(key, value)),
+            2 => (0..12u8, any::<u8>()).prop_map(|(key, more)| Step::Add(key, more)),
             2 => (0..12u8).prop_map(Step::Delete),
             2 => Just(Step::Keep),
             1 => Just(Step::Undo),
@@ -186,6 +209,11 @@ mod tests {
                     Step::Put(number, value) => {
                         staging.put(key(number), vec![value]);
                         now.insert(key(number), vec![value]);
+                    }
+                    Step::Add(number, more) => {
+                        let sum = |there: Option<&[u8]>| vec![there.map_or(0, |it| it[0]) ^ more];
+                        staging.update(key(number), |there| Ok(sum(there))).unwrap();
+                        now.insert(key(number), sum(now.get(&key(number)).map(Vec::as_slice)));
                     }
                     Step::Delete(number) => {
                         staging.delete(&key(number));

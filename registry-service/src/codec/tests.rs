@@ -72,14 +72,15 @@ fn unhex(text: &str) -> Vec<u8> {
 fn line(kind: ChangeKind) -> String {
     let request_id = RequestId::parse("request-1").unwrap();
     let slot = Slot { position: Position::new(300), recorded_at_micros: 1_700_000_000_123_456 };
-    let changes = vec![change_to_pb(&change(kind), 7)];
+    let mut changes = vec![change_to_pb(&change(kind), 7)];
     let meta = Meta {
         request_id: request_id.to_string(),
         payload_hash: Bytes::from_static(&[0xab; 32]),
         answer_index: 0,
         items: Vec::new(),
     };
-    let body = body(slot, "anonymous", Some(&request_id), changes);
+    let body = body(slot, "anonymous", Some(&request_id), &mut changes);
+    assert_eq!(changes, [change_to_pb(&change(kind), 7)], "they are only lent");
     format!("{kind} {} {}", hex(&meta.to_bytes()), hex(&body))
 }
 

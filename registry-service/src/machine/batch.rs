@@ -5,7 +5,9 @@ use hansa_journal::{Decision, Position, Refused, Slot};
 use hansa_proto::limits;
 use hansa_proto::pb::registry::v1 as pb;
 
-use super::{Answer, Answering, RegistryMachine, RetryKey, draft, undecided, view_failed};
+use super::{
+    Answer, Answering, RegistryMachine, RetryKey, draft, last_index, undecided, view_failed,
+};
 use crate::codec::ItemAnswer;
 use crate::domain::{self, Command, Rejection};
 
@@ -48,13 +50,13 @@ impl RegistryMachine {
         slot: Slot,
         batch: Batch,
     ) -> Result<Decision<Answer>, Refused<Rejection>> {
-        let Items { changes, answers, resources } = self.stage_items(slot, batch.commands)?;
+        let Items { mut changes, answers, resources } = self.stage_items(slot, batch.commands)?;
         let before = Position::new(slot.position.get() - 1);
         if changes.is_empty() {
             return Ok(Decision::Answer(Answer::Batch { resources, position: before }));
         }
         let key = batch.retry_key.as_ref();
-        let draft = draft(slot, batch.principal, key, Answering::Items(answers), changes);
+        let draft = draft(slot, batch.principal, key, Answering::Items(answers), &mut changes);
         if draft.size() > limits::REGISTRY_COMMIT_BYTES {
             return Err(Refused::TooLarge);
         }
@@ -104,9 +106,9 @@ impl RegistryMachine {
             return Ok(());
         }
         items.changes.extend(self.fold(&changes).map_err(view_failed)?);
-        let (index, resource) = super::answering(&items.changes);
-        items.answers.push(ItemAnswer::changed(index));
-        items.resources.push(*resource);
+        let last = items.changes.last().and_then(|change| change.resource.clone());
+        items.resources.push(last.expect("every change is encoded with its resource"));
+        items.answers.push(ItemAnswer::changed(last_index(&items.changes)));
         Ok(())
     }
 }

@@ -13,7 +13,8 @@ use hansa_proto::pb::registry::v1 as pb;
 use prost::Message;
 
 use super::{
-    Answer, Answering, RegistryMachine, Request, answering, draft, undecided, view_failed,
+    Answer, Answering, RegistryMachine, Request, draft, last_index, last_resource, undecided,
+    view_failed,
 };
 use crate::codec;
 use crate::domain::{self, Change, Command, Rejection, Resource, Stretch};
@@ -65,17 +66,19 @@ impl RegistryMachine {
             let stretch = Stretch { after: after.as_ref(), changes: CHANGES };
             let part = domain::decide_part(&self.state(), slot, &request.command, stretch);
             let part = part.map_err(undecided)?;
-            let changes = self.fold_fitting(&part.changes)?;
+            let mut changes = self.fold_fitting(&part.changes)?;
             let Some(last) = changes.len().checked_sub(1) else { return Err(Refused::TooLarge) };
             let is_last = part.is_last && changes.len() == part.changes.len();
             after = ended(&part.changes[last]);
-            let (index, resource) = answering(&changes);
+            let index = last_index(&changes);
             let key = request.retry_key.as_ref().filter(|_| is_last);
-            drafts.push(draft(slot, request.principal, key, Answering::Change(index), changes));
+            let answering = Answering::Change(index);
+            drafts.push(draft(slot, request.principal, key, answering, &mut changes));
             if is_last {
                 if let Some(key) = key {
                     self.stage_answered(key, slot.position, index);
                 }
+                let resource = last_resource(changes);
                 return Ok(Parts { drafts, resource, last: slot.position });
             }
             slot = Slot { position: slot.position.next(), ..slot };

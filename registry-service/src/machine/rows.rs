@@ -43,10 +43,10 @@ impl RegistryMachine {
         if changes.is_empty() {
             return Ok(Decision::Answer(Answer::Row(RowOutcome::Unchanged(None))));
         }
-        let changes = self.fold(&changes).map_err(view_failed)?;
+        let mut changes = self.fold(&changes).map_err(view_failed)?;
         let index = super::last_index(&changes);
         let key = row.retry_key.as_ref();
-        let draft = draft(slot, row.principal, key, Answering::Change(index), changes);
+        let draft = draft(slot, row.principal, key, Answering::Change(index), &mut changes);
         if draft.size() > limits::REGISTRY_COMMIT_BYTES {
             self.staging.undo();
             return Err(Refused::TooLarge);

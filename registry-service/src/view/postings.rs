@@ -133,12 +133,28 @@ pub(super) fn of_member(member: &pb::Member) -> Postings {
     postings
 }
 
-/// The postings of a membership.
-pub(super) fn of_membership(membership: &pb::Membership) -> Postings {
+/// The posting of a membership.
+fn of_membership(membership: &pb::Membership) -> Vec<u8> {
     let joined = membership.terms.last().and_then(|term| crate::as_of::date(term.joined.as_ref()));
     let (network, member) = (bare(&membership.network), bare(&membership.member));
-    let list = ["joined/", network, "/"].concat();
-    Postings::from([[list.as_bytes(), &date_bytes(joined), member.as_bytes()].concat()])
+    let date = date_bytes(joined);
+    [b"joined/", network.as_bytes(), b"/", &date, member.as_bytes()].concat()
+}
+
+/// Keeps up with a membership that is new or changed.
+pub(super) fn membership_changed(
+    staging: &mut Staging,
+    before: Option<&pb::Membership>,
+    after: &pb::Membership,
+) {
+    let (stood, stands) = (before.map(of_membership), of_membership(after));
+    if stood.as_ref() == Some(&stands) {
+        return;
+    }
+    if let Some(stood) = stood {
+        leave(staging, &stood, after.updated_position);
+    }
+    enter(staging, &stands);
 }
 
 fn bare(name: &str) -> &str {
@@ -147,13 +163,17 @@ fn bare(name: &str) -> &str {
 
 /// Stages what a change at a position does to the postings of its resource.
 pub(super) fn restage(staging: &mut Staging, before: &Postings, after: &Postings, position: u64) {
-    for gone in before.difference(after) {
-        staging.delete(&[INDEX.as_bytes(), gone].concat());
-        staging.put([WAS.as_bytes(), gone].concat(), stored(&position.to_be_bytes()));
-    }
-    for new in after.difference(before) {
-        staging.put([INDEX.as_bytes(), new].concat(), stored(&[]));
-    }
+    before.difference(after).for_each(|gone| leave(staging, gone, position));
+    after.difference(before).for_each(|new| enter(staging, new));
+}
+
+fn leave(staging: &mut Staging, posting: &[u8], position: u64) {
+    staging.delete(&[INDEX.as_bytes(), posting].concat());
+    staging.put([WAS.as_bytes(), posting].concat(), stored(&position.to_be_bytes()));
+}
+
+fn enter(staging: &mut Staging, posting: &[u8]) {
+    staging.put([INDEX.as_bytes(), posting].concat(), stored(&[]));
 }
 
 /// The position until which a posting stood that is no more.
@@ -176,7 +196,7 @@ pub(crate) fn recounted(keys: &hansa_view::ReadView<'_>) -> Result<Postings, Vie
         postings.append(&mut of_member(&super::message(&value)?));
     }
     for (_, value) in keys.scan(b"membership/", None, usize::MAX)? {
-        postings.append(&mut of_membership(&super::message(&value)?));
+        postings.insert(of_membership(&super::message(&value)?));
     }
     Ok(postings)
 }

@@ -16,7 +16,7 @@ use hansa_proto::pb::registry::v1 as pb;
 use hansa_proto::registry::{EndReason, MemberState, MembershipState};
 use hansa_view::{Keys, Staging, ViewError};
 
-use super::{Key, SCAN, Value, add, content, key, memberships_of_member, number, stored, sum};
+use super::{Key, SCAN, Value, add, content, key, memberships_of_member, number, stored};
 use crate::continent::Continent;
 use crate::domain;
 
@@ -117,25 +117,30 @@ struct Standing<'m> {
 }
 
 impl<'m> Standing<'m> {
-    fn of(id: &'m MemberId, member: &'m Placed, reach: u64) -> Option<Standing<'m>> {
+    fn of(
+        id: &'m MemberId,
+        member: &'m Placed,
+        continent: Option<Continent>,
+        reach: u64,
+    ) -> Option<Standing<'m>> {
         (MemberState::from_pb(member.state) != Some(MemberState::Retired)).then(|| Standing {
             id,
             reach,
             country: if member.country.is_empty() { "-" } else { &member.country },
-            continent: member.continent(),
+            continent,
         })
     }
 
     fn enter(&self, staging: &mut Staging) -> Result<(), ViewError> {
         let (connected, total) = self.keys();
         staging.put(connected, stored(&[]));
-        add(staging, total, 1)
+        add(staging, total, 1).map(drop)
     }
 
     fn withdraw(&self, staging: &mut Staging) -> Result<(), ViewError> {
         let (connected, total) = self.keys();
         staging.delete(&connected);
-        add(staging, total, -1)
+        add(staging, total, -1).map(drop)
     }
 
     /// Where it stands by itself, and where it is counted.
@@ -187,14 +192,16 @@ pub(super) fn member_changed(
         None => 0,
     };
     let (before, after) = (before.map(Placed::of), Placed::of(after));
-    if let Some(standing) = before.as_ref().and_then(|before| Standing::of(id, before, reach)) {
+    let (left, entered) = (before.as_ref().map(Placed::continent), after.continent());
+    if let (Some(before), Some(left)) = (&before, left)
+        && let Some(standing) = Standing::of(id, before, left, reach)
+    {
         standing.withdraw(staging)?;
     }
-    if let Some(standing) = Standing::of(id, &after, reach) {
+    if let Some(standing) = Standing::of(id, &after, entered, reach) {
         standing.enter(staging)?;
     }
-    let entered = after.continent();
-    match before.map(|before| before.continent()) {
+    match left {
         Some(left) if left != entered => moved(staging, left, id, entered),
         _ => Ok(()),
     }
@@ -244,16 +251,15 @@ pub(super) fn membership_changed(
     let MembershipId { network, member: id } = id;
     let member: Placed = super::message_at(staging, &super::member_key(id))?
         .ok_or_else(|| ViewError::Value("a membership has no member".to_owned()))?;
-    if let (true, Some(continent)) = (came != 0, member.continent()) {
+    let continent = member.continent();
+    if let (true, Some(continent)) = (came != 0, continent) {
         add(staging, spread_key(network, continent), came)?;
     }
     if gained == 0 {
         return Ok(());
     }
-    let reach = number(staging, &reach_key(id))?;
-    let reached = sum(reach, gained)?;
-    staging.put(reach_key(id), stored(&reached.to_be_bytes()));
-    let Some(mut standing) = Standing::of(id, &member, reach) else { return Ok(()) };
+    let (reach, reached) = add(staging, reach_key(id), gained)?;
+    let Some(mut standing) = Standing::of(id, &member, continent, reach) else { return Ok(()) };
     standing.withdraw(staging)?;
     standing.reach = reached;
     standing.enter(staging)

@@ -40,7 +40,7 @@ impl Answering {
     /// is still aside.
     pub(super) fn answer(&self, request: Request<Body>) -> Answer {
         match is_plain(&request) {
-            true => Box::pin(self.calls.clone().answer(request)),
+            true => self.calls.answer(request),
             false => self.pages.clone().call(request),
         }
     }

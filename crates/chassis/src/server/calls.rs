@@ -5,7 +5,6 @@
 //! beginning of the answer it is the caller who ends a stream. All calls that are open, streams too, are
 //! limited in number as tasks of the server.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 use super::Limits;
+use super::answering::Answer;
 use super::arrival::{Arriving, Room};
 use super::services::Services;
 use crate::status;
@@ -49,31 +49,40 @@ impl Calls {
         Self(Arc::new(Shared { services, places, places_max, tasks, open_max, room, arrival }))
     }
 
-    pub(super) async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    /// Begins to answer a call. The request is handed on at once: what waits is small.
+    pub(super) fn answer(&self, request: Request<Body>) -> Answer {
         let Self(shared) = self;
         // Connections are tasks too, and have a limit of their own: a little more than this is open.
         if shared.tasks.len() > shared.open_max {
-            return Ok(status::too_many_open(shared.open_max).into_http());
+            return refused(status::too_many_open(shared.open_max));
         }
-        let Ok(_place) = shared.places.clone().try_acquire_owned() else {
-            return Ok(status::too_many_calls(shared.places_max).into_http());
+        let Ok(place) = shared.places.clone().try_acquire_owned() else {
+            return refused(status::too_many_calls(shared.places_max));
         };
+        let limit = deadline(request.headers());
         let (parts, body) = request.into_parts();
-        let (arriving, _answered) = Arriving::new(body, shared.arrival, shared.room.clone());
+        let (arriving, answered) = Arriving::new(body, shared.arrival, shared.room.clone());
         let request = Request::from_parts(parts, Body::new(arriving));
-        let answer = match deadline(request.headers()) {
-            None => shared.services.answer(request).await?,
-            Some(limit) => match tokio::time::timeout(limit, shared.services.answer(request)).await
-            {
-                Ok(answer) => answer?,
-                Err(_) => status::deadline_passed().into_http(),
-            },
-        };
-        Ok(match refusal(&answer) {
-            Some(refusal) => status::with_details(refusal).into_http(),
-            None => answer,
+        let answer = shared.services.answer(request);
+        Box::pin(async move {
+            let _until_it_begins = (place, answered);
+            let answer = match limit {
+                None => answer.await?,
+                Some(limit) => match Box::pin(tokio::time::timeout(limit, answer)).await {
+                    Ok(answer) => answer?,
+                    Err(_) => status::deadline_passed().into_http(),
+                },
+            };
+            Ok(match refusal(&answer) {
+                Some(refusal) => status::with_details(refusal).into_http(),
+                None => answer,
+            })
         })
     }
+}
+
+fn refused(status: Status) -> Answer {
+    Box::pin(std::future::ready(Ok(status.into_http())))
 }
 
 /// The status of an answer that is nothing else.
@@ -114,7 +123,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::server::answering::Answer;
     use tonic_types::StatusExt;
 
     fn headers(timeout: &str) -> HeaderMap {
@@ -191,7 +199,7 @@ mod tests {
     #[tokio::test]
     async fn calls_beyond_the_limit_are_refused_at_once() {
         let calls = one_call_of(never());
-        let waiting = tokio::spawn(calls.clone().answer(request(HeaderMap::new())));
+        let waiting = tokio::spawn(calls.answer(request(HeaderMap::new())));
         while calls.0.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
