@@ -12,18 +12,19 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::ViewError;
-use crate::layer::Layer;
+use crate::layer::{LAYER_BYTES, Layer};
 use crate::merge::{Cursor, Merge};
 use crate::run::{Facts, Run, RunCursor, RunWriter};
-use crate::shelf::Size;
 use crate::store::Held;
 
 /// So many runs of about one size are merged.
 const WIDTH: usize = if cfg!(test) { 4 } else { 8 };
 /// Runs of fewer bytes are of the lowest level; each level is [`WIDTH`] times the one below.
 const LEVEL_BYTES: u64 = if cfg!(test) { 256 } else { 64 * 1024 * 1024 };
-/// Entries merged before a look at what is more urgent.
+/// Entries written before a look at what is more urgent.
 const STRETCH: usize = if cfg!(test) { 3 } else { 4_096 };
+/// How long the writing of a layer that is early rests after a stretch.
+const BREATH: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 20 });
 
 /// After so long without work, runs are merged for those who read.
 const REST: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 3 });
@@ -78,6 +79,14 @@ impl Bell {
             (true, _) => Next::Stop,
             (false, true) => Next::Rest,
             (false, false) => Next::Work,
+        }
+    }
+
+    /// Waits so long, unless it is told to stop.
+    fn pause(&self, long: Duration) {
+        let mut told = self.told.lock();
+        if !told.stop {
+            self.rung.wait_for(&mut told, long);
         }
     }
 
@@ -185,12 +194,6 @@ impl Keeper {
         self.next_id - 1
     }
 
-    /// Of a run of so many bytes beside those there are.
-    fn size(&self, bytes: u64) -> Size {
-        let runs = &self.held.state.read().runs;
-        Size { bytes, of: runs.iter().map(|run| run.facts.bytes).sum() }
-    }
-
     /// Writes the layer that waits for it as a run.
     fn store(&mut self) -> Result<(), ViewError> {
         let held = Arc::clone(&self.held);
@@ -212,30 +215,43 @@ impl Keeper {
 
     fn written(&mut self, layer: &Layer) -> Result<Run, ViewError> {
         let changes = &layer.changes;
-        let (id, size) = (self.next_id(), self.size(changes.bytes() as u64));
-        let mut run = RunWriter::new(&self.held.shelf, id, size, layer.filtered())?;
-        for index in changes.in_order().iter() {
+        let (id, older) = (self.next_id(), self.held.state.read().runs.len());
+        let mut run = RunWriter::new(&self.held.shelf, id, older, layer.filtered())?;
+        for (walked, index) in (1..).zip(changes.in_order().iter()) {
             run.push(changes.key(*index), changes.value(*index))?;
+            if walked % STRETCH == 0 {
+                run.sync()?;
+                self.breathe(walked, changes.len());
+            }
         }
         run.finish()
+    }
+
+    /// Leaves processors and disk to others for a while when so much of a layer is written that it will be a
+    /// run long before the next one is full: who has a journal synced waits for what others write.
+    fn breathe(&self, walked: usize, of: usize) {
+        let filled = self.held.state.read().young.changes.bytes();
+        if walked * LAYER_BYTES > 2 * filled * of {
+            self.held.bell.pause(BREATH);
+        }
     }
 
     /// Merges runs of about one size; false when there is nothing to merge, or it is time to stop.
     fn merge(&mut self, at_rest: bool) -> Result<bool, ViewError> {
         let held = Arc::clone(&self.held);
         let all = at_rest && self.is_worth_a_merge();
-        let (merged, is_oldest) = {
+        let (merged, older) = {
             let state = held.state.read();
             let count = match all {
                 true => state.runs.len(),
                 false => to_merge(state.runs.iter().map(|run| run.facts.bytes)),
             };
-            (state.runs[..count].to_vec(), count == state.runs.len())
+            (state.runs[..count].to_vec(), state.runs.len() - count)
         };
         if merged.is_empty() {
             return Ok(false);
         }
-        let Some(run) = self.merged(&merged, is_oldest)? else { return Ok(false) };
+        let Some(run) = self.merged(&merged, older)? else { return Ok(false) };
         let is_merged = |run: &Arc<Run>| merged.iter().any(|it| it.facts.id == run.facts.id);
         // Nobody but this thread changes the runs.
         let mut runs = held.state.read().runs.clone();
@@ -255,21 +271,20 @@ impl Keeper {
         Ok(true)
     }
 
-    /// The runs as one; none when it is time to stop.
-    fn merged(&mut self, runs: &[Arc<Run>], is_oldest: bool) -> Result<Option<Run>, ViewError> {
+    /// The runs, beside so many older ones, as one; none when it is time to stop.
+    fn merged(&mut self, runs: &[Arc<Run>], older: usize) -> Result<Option<Run>, ViewError> {
         let held = Arc::clone(&self.held);
         let cursors = runs
             .iter()
             .map(|run| RunCursor::from(run, Bound::Unbounded).map(|it| Cursor::Run(Box::new(it))));
         let mut merge = Merge::new(cursors.collect::<Result<_, _>>()?, false);
-        let sum = |of: fn(&Facts) -> u64| runs.iter().map(|run| of(&run.facts)).sum();
-        let (bytes, filtered) = (sum(|facts| facts.bytes), sum(|facts| facts.filtered));
+        let filtered = runs.iter().map(|run| run.facts.filtered).sum();
         let id = self.next_id();
-        let mut run = RunWriter::new(&held.shelf, id, self.size(bytes), filtered)?;
+        let mut run = RunWriter::new(&held.shelf, id, older, filtered)?;
         let mut walked = 0;
         while merge.step()? {
             let value = merge.value();
-            if value.is_some() || !is_oldest {
+            if value.is_some() || older > 0 {
                 run.push(merge.key(), value)?;
             }
             walked += 1;
@@ -279,6 +294,7 @@ impl Keeper {
                     return held.shelf.remove_run(id).map(|()| None);
                 }
                 self.store()?;
+                run.sync()?;
             }
         }
         run.finish().map(Some)

@@ -17,7 +17,7 @@ use sled::Db;
 use crate::ViewError;
 use crate::block::Walk;
 use crate::filter::{Filter, Hash};
-use crate::shelf::{Shelf, Size};
+use crate::shelf::Shelf;
 
 pub(crate) use cursor::RunCursor;
 pub(crate) use writer::RunWriter;
@@ -50,10 +50,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Opens one that was written, of runs that have so many bytes together.
-    pub(crate) fn open(shelf: &Shelf, facts: Facts, all: u64) -> Result<Run, ViewError> {
+    /// Opens one that was written, beside so many older ones.
+    pub(crate) fn open(shelf: &Shelf, facts: Facts, older: usize) -> Result<Run, ViewError> {
         let damaged = |what: &str| ViewError::Damaged(what.to_owned());
-        let store = shelf.old_run(facts.id, Size { bytes: facts.bytes, of: all })?;
+        let store = shelf.old_run(facts.id, older)?;
         let seal = store.get(SEAL).map_err(ViewError::Storage)?;
         if seal.as_deref() != Some(&facts.bytes.to_be_bytes()) {
             return Err(damaged("a run is not whole"));

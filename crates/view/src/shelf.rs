@@ -14,22 +14,16 @@ const RUNS: &str = "runs";
 
 /// Large segments keep big nodes out of sled's separate, never synced files.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
-/// Memory sled may take for what it read of all runs, each of them its share.
+/// Memory sled may take for what it read of the oldest run, which is the largest. The next one may take half as
+/// much, and so on: all of them together twice as much,
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-const LEAST_SHARE_BYTES: u64 = 512 * 1024;
+/// but for those of which each may take so much.
+const LEAST_CACHE_BYTES: u64 = 512 * 1024;
 /// The mark is written seldom and small.
 const MARK_SEGMENT_BYTES: usize = 64 * 1024;
 const MARK_CACHE_BYTES: u64 = 256 * 1024;
 /// After so long, a mark is on the disk.
 const MARK_FLUSHED_AFTER_MS: u64 = 500;
-
-/// How large a run is, about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
-    pub(crate) bytes: u64,
-    /// How large all runs are.
-    pub(crate) of: u64,
-}
 
 /// The directory of a view.
 #[derive(Clone, Debug)]
@@ -64,26 +58,31 @@ impl Shelf {
             .map_err(ViewError::Storage)
     }
 
-    /// An empty store for a run.
-    pub(crate) fn new_run(&self, id: u32, size: Size) -> Result<sled::Db, ViewError> {
+    /// An empty store for a run beside so many older ones.
+    pub(crate) fn new_run(&self, id: u32, older: usize) -> Result<sled::Db, ViewError> {
         let path = self.run(id);
         fs::create_dir_all(&path).map_err(|error| self.unusable(error))?;
-        open_run(&path, size)
+        open_run(&path, older)
     }
 
-    /// The store of a run that was written.
-    pub(crate) fn old_run(&self, id: u32, size: Size) -> Result<sled::Db, ViewError> {
+    /// The store of a run that was written, beside so many older ones.
+    pub(crate) fn old_run(&self, id: u32, older: usize) -> Result<sled::Db, ViewError> {
         let path = self.run(id);
         if !is_store(&path) {
             return Err(ViewError::Damaged("a run is missing".to_owned()));
         }
         ready_to_open(&path).map_err(|error| self.unusable(error))?;
-        open_run(&path, size)
+        open_run(&path, older)
     }
 
     /// Has a run on the disk: sled's own flush hands it over, and no more.
     pub(crate) fn keep_run(&self, id: u32, store: &sled::Db) -> Result<(), ViewError> {
         store.flush().map_err(ViewError::Storage)?;
+        self.sync_run(id)
+    }
+
+    /// Has on the disk what sled wrote of a run.
+    pub(crate) fn sync_run(&self, id: u32) -> Result<(), ViewError> {
         let log = fs::File::open(log(&self.run(id)));
         log.and_then(|log| log.sync_all()).map_err(|error| self.unusable(error))
     }
@@ -135,17 +134,21 @@ fn is_store(directory: &Path) -> bool {
 }
 
 /// Nothing is written to a run once it is whole, so that no thread has to look after it.
-fn open_run(path: &Path, Size { bytes, of }: Size) -> Result<sled::Db, ViewError> {
-    let share = u128::from(CACHE_BYTES) * u128::from(bytes) / u128::from(of.max(bytes).max(1));
-    let cache = u64::try_from(share).unwrap_or(CACHE_BYTES).max(LEAST_SHARE_BYTES);
+fn open_run(path: &Path, older: usize) -> Result<sled::Db, ViewError> {
     sled::Config::new()
         .path(path)
         .mode(sled::Mode::LowSpace)
         .segment_size(SEGMENT_BYTES)
-        .cache_capacity(cache)
+        .cache_capacity(cache_of(older))
         .flush_every_ms(None)
         .open()
         .map_err(ViewError::Storage)
+}
+
+/// What sled may cache of a run beside so many older ones.
+fn cache_of(older: usize) -> u64 {
+    let halved = (0..older).fold(CACHE_BYTES, |cache, _| cache / 2);
+    halved.max(LEAST_CACHE_BYTES)
 }
 
 /// What was left of a store when it was last used no longer keeps sled from opening it.
@@ -187,5 +190,18 @@ fn remove(directory: &Path) -> Result<(), ViewError> {
             Err(ViewError::Directory { directory: directory.display().to_string(), source: error })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_are_bounded_however_many_runs_there_are() {
+        for runs in 1..100 {
+            let all: u64 = (0..runs).map(cache_of).sum();
+            assert!(all <= 2 * CACHE_BYTES + runs as u64 * LEAST_CACHE_BYTES, "{runs} runs: {all}");
+        }
     }
 }

@@ -359,9 +359,9 @@ fn stored(
     let Mark { position, chain, runs } = mark::decoded(&stored, format, identity)?;
     let mut unfinished = shelf.runs()?;
     unfinished.retain(|id| !runs.iter().any(|run| run.id == *id));
-    let all = runs.iter().map(|run| run.bytes).sum();
-    let open = |facts: Facts| Run::open(shelf, facts, all).map(Arc::new);
-    let runs = runs.into_iter().map(open).collect::<Result<_, _>>()?;
+    let older = (0..runs.len()).rev();
+    let open = |(facts, older)| Run::open(shelf, facts, older).map(Arc::new);
+    let runs = runs.into_iter().zip(older).map(open).collect::<Result<_, _>>()?;
     Ok((State::new((position, chain), runs), unfinished))
 }
 

@@ -12,7 +12,7 @@ use super::{FILTERS, Facts, Run, SEAL, block_key};
 use crate::ViewError;
 use crate::block;
 use crate::filter::{self, Filter, Hash};
-use crate::shelf::{Shelf, Size};
+use crate::shelf::Shelf;
 
 /// Bytes after which a block ends: sled reads eight of them at once.
 const BLOCK_BYTES: usize = if cfg!(test) { 24 } else { 2 * 1024 };
@@ -38,16 +38,16 @@ pub(crate) struct RunWriter<'s> {
 }
 
 impl<'s> RunWriter<'s> {
-    /// A run of at most so many keys and beginnings.
+    /// A run of at most so many keys and beginnings, beside so many older runs.
     pub(crate) fn new(
         shelf: &'s Shelf,
         id: u32,
-        size: Size,
+        older: usize,
         filtered: u64,
     ) -> Result<RunWriter<'s>, ViewError> {
         Ok(RunWriter {
             shelf,
-            store: shelf.new_run(id, size)?,
+            store: shelf.new_run(id, older)?,
             facts: Facts { id, bytes: 0, filtered: 0 },
             filter: Filter::new(filtered),
             first: Vec::new(),
@@ -106,6 +106,11 @@ impl<'s> RunWriter<'s> {
             self.store.insert(key, value).map_err(ViewError::Storage)?;
         }
         Ok(())
+    }
+
+    /// Has on the disk what sled wrote so far.
+    pub(crate) fn sync(&self) -> Result<(), ViewError> {
+        self.shelf.sync_run(self.facts.id)
     }
 
     /// The run, which is on the disk now; it counts once the view's mark names it.
