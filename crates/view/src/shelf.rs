@@ -15,9 +15,9 @@ const RUNS: &str = "runs";
 /// Large segments keep big nodes out of sled's separate, never synced files.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 /// Memory sled may take for what it read of the oldest run, which is the largest. The next one may take half as
-/// much, and so on: all of them together twice as much,
+/// much, and so on, down to the least: however many there are, all of them take little more than twice as much.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// but for those of which each may take so much.
+/// Memory it may take for any run.
 const LEAST_CACHE_BYTES: u64 = 512 * 1024;
 /// The mark is written seldom and small.
 const MARK_SEGMENT_BYTES: usize = 64 * 1024;
