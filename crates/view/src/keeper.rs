@@ -294,7 +294,6 @@ impl Keeper {
                     return held.shelf.remove_run(id).map(|()| None);
                 }
                 self.store()?;
-                run.sync()?;
             }
         }
         run.finish().map(Some)
