@@ -11,6 +11,7 @@
 //! | `subscription.rs` | the loop: what is sent when |
 //! | `subscription/at_hand.rs` | how it waits, and what a live one does at once |
 //! | `driven.rs` | how it is polled |
+//! | `broadcast.rs` | what live ones without a filter are sent alike |
 //! | `replay.rs` | what of the past is read next |
 //! | `budget.rs` | how much all of them hold of it together |
 //! | `live.rs` | how a live one waits, and for what |
@@ -21,6 +22,7 @@
 mod ask;
 mod batch;
 pub(crate) mod bell;
+mod broadcast;
 pub(crate) mod budget;
 mod driven;
 mod live;
@@ -33,8 +35,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::Stream;
+use hansa_chassis::framed::Following;
 use hansa_proto::feed::Filter;
 use hansa_proto::pb::feed::v1 as pb;
 use hansa_proto::violation::Violations;
@@ -52,7 +53,7 @@ use subscription::Subscription;
 pub(crate) async fn subscribe(
     feed: Arc<Feed>,
     request: pb::SubscribeRequest,
-) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + 'static, Status> {
+) -> Result<impl Following + Send + 'static, Status> {
     feed.serving()?;
     let mut violations = Violations::default();
     let ask = ask::parse(request, &mut violations);

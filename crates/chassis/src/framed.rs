@@ -9,14 +9,40 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use futures_util::stream::BoxStream;
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderValue, Response};
 use hyper::body::{Bytes, Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
-type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+/// Pieces of an answer that are, at times, those of others too.
+pub trait Following: Stream<Item = Result<Bytes, Status>> {
+    /// What it follows, if it would send nothing else. Asked when it has nothing to send.
+    fn follows(&self) -> Option<Follows>;
+
+    /// It was sent everything up to a place of what it follows, and goes on by itself.
+    fn goes_on(self: Pin<&mut Self>, place: u64);
+}
+
+/// What many answers are sent alike: the connection takes it once for all of its streams that follow it.
+pub trait Broadcast: Send + Sync {
+    /// What comes after a place: pieces, each with the place it reaches. It ends where each stream has to go on
+    /// by itself.
+    fn after(self: Arc<Self>, place: u64) -> BoxStream<'static, (Bytes, u64)>;
+}
+
+/// Where an answer stands in what it follows.
+pub struct Follows {
+    /// What it follows.
+    pub broadcast: Arc<dyn Broadcast>,
+    /// The place up to which it was sent everything.
+    pub place: u64,
+    /// When it has something to say by itself, by [`clock::uptime`](crate::clock::uptime).
+    pub due: Duration,
+}
 
 /// What the generated service takes for the stream.
 pub type NoMessages<M> = stream::Empty<Result<M, Status>>;
@@ -25,22 +51,34 @@ pub type NoMessages<M> = stream::Empty<Result<M, Status>>;
 pub fn response<M>(
     pieces: impl Stream<Item = Result<Bytes, Status>> + Send + 'static,
 ) -> tonic::Response<NoMessages<M>> {
-    let mut response = tonic::Response::new(stream::empty());
-    response.extensions_mut().insert(Aside(Arc::new(Mutex::new(Some(Box::pin(pieces))))));
-    response
+    aside(stream::empty(), Pieces::Own(Box::pin(pieces)))
+}
+
+/// [`response`] with a stream that follows what others follow too.
+pub fn following<M>(pieces: impl Following + Send + 'static) -> tonic::Response<NoMessages<M>> {
+    aside(stream::empty(), Pieces::Following(Box::pin(pieces)))
 }
 
 /// The answer with this message: one whole gRPC frame, uncompressed.
 pub fn message<M: Default>(frame: Bytes) -> tonic::Response<M> {
-    let mut response = tonic::Response::new(M::default());
     let frame = stream::once(std::future::ready(Ok(frame)));
-    response.extensions_mut().insert(Aside(Arc::new(Mutex::new(Some(Box::pin(frame))))));
+    aside(M::default(), Pieces::Own(Box::pin(frame)))
+}
+
+fn aside<M>(message: M, pieces: Pieces) -> tonic::Response<M> {
+    let mut response = tonic::Response::new(message);
+    response.extensions_mut().insert(Aside(Arc::new(Mutex::new(Some(pieces)))));
     response
 }
 
 /// A stream on its way from the handler to the body. Taken once.
 #[derive(Clone)]
 struct Aside(Arc<Mutex<Option<Pieces>>>);
+
+enum Pieces {
+    Own(Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>),
+    Following(Pin<Box<dyn Following + Send>>),
+}
 
 /// The body of an answer as it goes out.
 #[derive(Debug)]
@@ -62,6 +100,23 @@ pub(crate) fn outgoing(mut answer: Response<Body>) -> Response<Outgoing> {
         Some(pieces) => Outgoing::Pieces(Piecewise(Some(pieces))),
         None => Outgoing::Whole(body),
     })
+}
+
+impl Outgoing {
+    /// [`Following::follows`].
+    pub(crate) fn follows(&self) -> Option<Follows> {
+        match self {
+            Outgoing::Pieces(Piecewise(Some(Pieces::Following(pieces)))) => pieces.follows(),
+            _ => None,
+        }
+    }
+
+    /// [`Following::goes_on`].
+    pub(crate) fn goes_on(&mut self, place: u64) {
+        if let Outgoing::Pieces(Piecewise(Some(Pieces::Following(pieces)))) = self {
+            pieces.as_mut().goes_on(place);
+        }
+    }
 }
 
 impl hyper::body::Body for Outgoing {
@@ -113,7 +168,11 @@ impl hyper::body::Body for Piecewise {
         let Some(pieces) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let end = match ready!(pieces.as_mut().poll_next(cx)) {
+        let next = match pieces {
+            Pieces::Own(pieces) => pieces.as_mut().poll_next(cx),
+            Pieces::Following(pieces) => pieces.as_mut().poll_next(cx),
+        };
+        let end = match ready!(next) {
             Some(Ok(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
             Some(Err(status)) => trailers(&status),
             None => HeaderMap::from_iter([(Status::GRPC_STATUS, HeaderValue::from_static("0"))]),

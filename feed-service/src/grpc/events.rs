@@ -31,7 +31,7 @@ impl FeedService for Events {
         request: Request<pb::SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let frames = subscribe::subscribe(Arc::clone(&self.0), request.into_inner()).await?;
-        Ok(framed::response(frames))
+        Ok(framed::following(frames))
     }
 
     async fn list_events(

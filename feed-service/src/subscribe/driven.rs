@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
+use hansa_chassis::framed::{Following, Follows};
+use hansa_journal::Position;
 use tonic::Status;
 
 use super::subscription::{Subscription, Turn};
@@ -35,6 +37,18 @@ impl Driven {
     #[cfg(test)]
     pub(super) fn held_bytes(&self, commit: usize) -> usize {
         self.subscription.as_ref().expect("nothing else is done for it").held_bytes(commit)
+    }
+}
+
+impl Following for Driven {
+    fn follows(&self) -> Option<Follows> {
+        self.subscription.as_ref().and_then(Subscription::follows)
+    }
+
+    fn goes_on(mut self: Pin<&mut Self>, place: u64) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.goes_on(Position::new(place));
+        }
     }
 }
 

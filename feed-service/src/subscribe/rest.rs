@@ -43,6 +43,11 @@ impl Rest {
         self.waker = None;
     }
 
+    /// When it is over, since the process began.
+    pub(super) fn over_at(&self) -> Duration {
+        self.over_at
+    }
+
     /// Whether it is over.
     pub(super) fn is_over(&self) -> bool {
         clock::uptime() >= self.over_at

@@ -32,7 +32,7 @@ use crate::status;
 use crate::view::state;
 
 /// A live stream this many commits behind the head is told that it fell behind.
-const FELL_BEHIND_COMMITS: u64 = 1_000;
+pub(super) const FELL_BEHIND_COMMITS: u64 = 1_000;
 
 /// When a client that was sent away should come back.
 const DRAIN_RETRY_SECONDS: i64 = 1;

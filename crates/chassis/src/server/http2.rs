@@ -8,11 +8,13 @@
 //! | file | answers |
 //! | --- | --- |
 //! | `call.rs` | one call: what its answer waits for, and when it is dropped |
+//! | `followers.rs` | streams that are sent the same |
 //! | `request.rs` | how the body of a request is read |
 //! | `alive.rs` | whether the other side is still there |
 
 mod alive;
 mod call;
+mod followers;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,8 @@ use super::gather::Gather;
 use super::life::Life;
 use super::limits;
 use alive::Alive;
-use call::Call;
+use call::{Alone, Call};
+use followers::Followers;
 
 /// What one connection is served with.
 pub(super) struct Terms {
@@ -61,7 +64,8 @@ pub(super) struct Http2<S> {
     connection: h2::server::Connection<Gather<S>, Bytes>,
     alive: Alive,
     terms: Terms,
-    open: FuturesUnordered<Call>,
+    open: FuturesUnordered<Alone>,
+    followers: Followers,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
@@ -80,7 +84,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
             .await?;
         let pings = connection.ping_pong().expect("nobody has taken it before");
         let alive = Alive::new(pings, Arc::clone(&terms.life), terms.keepalive);
-        Ok(Http2 { connection, alive, terms, open: FuturesUnordered::new() })
+        let (open, followers) = (FuturesUnordered::new(), Followers::default());
+        Ok(Http2 { connection, alive, terms, open, followers })
     }
 
     /// Says that no more calls are taken; those that are open go on.
@@ -94,7 +99,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
         let mut turns = 0;
         while turns < 2 {
             // The calls first, so that the connection sends what they have to say in the same turn.
-            self.poll_open(cx);
+            if self.poll_open(cx) {
+                turns = 0;
+            }
             if self.alive.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Failed::Gone));
             }
@@ -102,25 +109,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
             while let Poll::Ready(call) = self.connection.poll_accept(cx) {
                 match call {
                     Some(Ok((request, respond))) => {
-                        self.open.push(Call::begin(request, respond, &self.terms));
+                        self.open.push(Alone::new(Call::begin(request, respond, &self.terms)));
                         turns = 0;
                     }
                     Some(Err(error)) => return Poll::Ready(Err(error.into())),
                     None => return Poll::Ready(Ok(())),
                 }
             }
+            if self.followers.are_stirred() {
+                turns = 0;
+            }
         }
         Poll::Pending
     }
 
     /// Each call has a say once, however many others of the connection had one before it: no budget that
-    /// they share makes the last of them wait for another turn.
-    fn poll_open(&mut self, cx: &mut Context<'_>) {
+    /// they share makes the last of them wait for another turn. Whether some of them have more to say.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> bool {
+        let (mut following, mut alone) = (Vec::new(), Vec::new());
         let open = &mut self.open;
         let mut calls = pin!(unconstrained(std::future::poll_fn(|cx| {
-            while let Poll::Ready(Some(())) = open.poll_next_unpin(cx) {}
+            while let Poll::Ready(Some(done)) = open.poll_next_unpin(cx) {
+                following.extend(done);
+            }
             Poll::<()>::Pending
         })));
         let _ = calls.as_mut().poll(cx);
+        self.followers.poll(cx, |call| alone.push(Alone::new(call)));
+        for (call, follows) in following {
+            alone.extend(self.followers.join(call, follows).err().map(Alone::staying));
+        }
+        let more = !alone.is_empty();
+        self.open.extend(alone);
+        more
     }
 }

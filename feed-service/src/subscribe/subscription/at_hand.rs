@@ -1,8 +1,10 @@
 //! How a subscription waits, and what a live one does at once when it is woken, without being a future.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hansa_journal::Run;
+use hansa_chassis::framed::{Broadcast, Follows};
+use hansa_journal::{Position, Run};
 
 use super::{FELL_BEHIND_COMMITS, Subscription, Turn};
 use crate::interests::SIGN_EVENTS;
@@ -22,6 +24,21 @@ impl Subscription {
             Poll::Pending => ready!(self.rest.poll_over(cx)),
         }
         Poll::Ready(())
+    }
+
+    /// What it follows, if it does nothing else.
+    pub(in crate::subscribe) fn follows(&self) -> Option<Follows> {
+        let only_follows = self.waits && self.only_follows && self.live.takes_all();
+        only_follows.then(|| Follows {
+            broadcast: Arc::clone(&self.feed) as Arc<dyn Broadcast>,
+            place: self.at.get(),
+            due: self.rest.over_at(),
+        })
+    }
+
+    /// It was sent everything up to here.
+    pub(in crate::subscribe) fn goes_on(&mut self, at: Position) {
+        self.at = at;
     }
 
     /// What a live one does whenever it is rung for, if it can be done at once: commits that stand in memory

@@ -15,7 +15,7 @@ use tonic::body::Body;
 
 use super::Terms;
 use super::request::Coming;
-use crate::framed::{self, Outgoing};
+use crate::framed::{self, Follows, Outgoing};
 use crate::server::answering::Answer;
 use crate::server::life::Life;
 
@@ -68,16 +68,88 @@ impl Call {
             }
         }
     }
+
+    /// What it follows, if it has nothing else to say.
+    fn follows(&self) -> Option<Follows> {
+        match &self.stage {
+            Stage::Sending(Sending { body, held: None, .. }) => body.follows(),
+            _ => None,
+        }
+    }
+
+    /// Readies one that follows for [`Call::pass`]; false when it has ended. `cx` is woken when it is reset,
+    /// or has room.
+    pub(super) fn prepare(&mut self, cx: &mut Context<'_>) -> bool {
+        let Stage::Sending(Sending { stream, .. }) = &mut self.stage else { return false };
+        stream.reserve_capacity(1);
+        stream.poll_reset(cx).is_pending()
+    }
+
+    /// Sends one that follows a piece, if there is room for what it was sent before.
+    pub(super) fn pass(&mut self, piece: &Bytes, cx: &mut Context<'_>) -> Passed {
+        let Stage::Sending(Sending { stream, .. }) = &mut self.stage else { return Passed::Ended };
+        if stream.capacity() == 0 {
+            return Passed::NoRoom;
+        }
+        match stream.send_data(piece.clone(), false).is_ok() && self.prepare(cx) {
+            true => Passed::Sent,
+            false => Passed::Ended,
+        }
+    }
+
+    /// It was sent everything up to a place of what it follows.
+    pub(super) fn goes_on(&mut self, place: u64) {
+        if let Stage::Sending(Sending { body, .. }) = &mut self.stage {
+            body.goes_on(place);
+        }
+    }
 }
 
-impl Future for Call {
-    type Output = ();
+/// What became of a piece.
+pub(super) enum Passed {
+    Sent,
+    NoRoom,
+    /// The call has ended.
+    Ended,
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Err(error) = ready!(self.poll_through(cx)) {
-            tracing::debug!(%error, "an answer was not sent to its end");
+/// A call by itself: polled until it has ended, or has nothing to say but what it follows.
+pub(super) struct Alone {
+    call: Option<Call>,
+    /// Whether it waits by itself once, whatever it follows.
+    stays: bool,
+}
+
+impl Alone {
+    pub(super) fn new(call: Call) -> Alone {
+        Alone { call: Some(call), stays: false }
+    }
+
+    /// One that could not join those who follow the same: it waits until something is new.
+    pub(super) fn staying(call: Call) -> Alone {
+        Alone { call: Some(call), stays: true }
+    }
+}
+
+impl Future for Alone {
+    type Output = Option<(Call, Follows)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = &mut self.call else { return Poll::Ready(None) };
+        match call.poll_through(cx) {
+            Poll::Ready(Ok(())) => return Poll::Ready(None),
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "an answer was not sent to its end");
+                return Poll::Ready(None);
+            }
+            Poll::Pending => {}
         }
-        Poll::Ready(())
+        let stays = std::mem::take(&mut self.stays);
+        let follows = self.call.as_ref().filter(|_| !stays).and_then(Call::follows);
+        match follows {
+            Some(follows) => Poll::Ready(self.call.take().map(|call| (call, follows))),
+            None => Poll::Pending,
+        }
     }
 }
 
